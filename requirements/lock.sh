@@ -1,0 +1,26 @@
+#!/bin/sh
+# Writes the lock files of this folder anew: `make lock`, or `make lock LOCK_ARGS=--upgrade` to move to newer versions.
+# $1 is a Python in whose environment the pinned uv (lock.in) lies; further arguments go to uv.
+set -eu
+cd "$(dirname "$0")/.."
+uv="$(dirname "$1")/uv"
+shift
+projects="pyproject.toml protos/pyproject.toml driver_host/pyproject.toml cli/pyproject.toml"
+ours="--no-emit-package delphis --no-emit-package delphis-protos --no-emit-package delphis-driver-sdk --no-emit-package delphis-cli"
+
+lock() { # output, then inputs and options
+    out="requirements/$1.txt"
+    shift
+    # --no-header, --no-annotate, --no-emit-index-url: a lock file names packages and hashes, no host.
+    # shellcheck disable=SC2086
+    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+        --no-emit-index-url --no-emit-find-links $ours "$@" --output-file "$out"
+}
+
+# shellcheck disable=SC2086
+lock dev $projects requirements/dev.in "$@"
+lock app pyproject.toml --constraint requirements/dev.txt "$@"
+lock driver-host driver_host/pyproject.toml --constraint requirements/dev.txt "$@"
+lock protoc requirements/protoc.in "$@"
+lock protoc-plugin requirements/protoc-plugin.in "$@"
+lock lock requirements/lock.in "$@"
