@@ -24,7 +24,10 @@ REQUIREMENTS = REPO / "requirements"
 PACKAGE = "delphis"
 DESCRIPTORS = "descriptors.binpb"
 
-ACCESSOR = '''"""The contract's descriptors with their comments, which generated code leaves out. Written by protos/generate.py."""
+ACCESSOR = '''"""The contract's descriptors with their comments, which generated code leaves out.
+
+Written by protos/generate.py.
+"""
 
 from importlib.resources import files
 
