@@ -1,0 +1,41 @@
+"""What all tests share: no test sees the user's own settings, and a missing backend is named."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+POSTGRES = Path("/usr/lib/postgresql/15/bin/postgres")
+
+# marker -> (is it there?, what to do if not)
+NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
+    "root": (lambda: os.geteuid() == 0, "run as root"),
+    "go": (lambda: shutil.which("go") is not None, "install a Go tool chain"),
+    "ceph": (lambda: shutil.which("ceph-mon") is not None, "install Ceph's daemons, see .ci/run"),
+    "postgres": (lambda: POSTGRES.exists() or "DELPHIS_TEST_POSTGRES" in os.environ, "install postgresql-15"),
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, (present, remedy) in NEEDS.items():
+        if item.get_closest_marker(marker) is None or present():
+            continue
+        if os.environ.get("CI"):
+            pytest.fail(f"CI lacks what marker {marker!r} needs: {remedy}", pytrace=False)
+        pytest.skip(f"{marker}: {remedy}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keys, tokens and caches of a developer's own Delphis are neither read nor written."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("DELPHIS_") and "TEST" not in name]:
+            patch.delenv(name)
+        for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+            patch.setenv(variable, str(home / variable.lower()))
+        yield
