@@ -1,4 +1,7 @@
-"""The contract's descriptors with their comments, which generated code leaves out. Written by protos/generate.py."""
+"""The contract's descriptors with their comments, which generated code leaves out.
+
+Written by protos/generate.py.
+"""
 
 from importlib.resources import files
 
