@@ -1,0 +1,136 @@
+"""The command `delphis`: a remote command line, and a door to the commands of an installed application.
+
+Nothing is imported before it is needed: `delphis up` imports no stubs, `delphis storages list` no services.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from delphis.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+ENTRY_POINTS = "delphis.commands"
+REMOTE = {
+    "storages": "delphis.cli.storages:storages",
+    "drivers": "delphis.cli.drivers:drivers",
+}
+
+EPILOG = """\
+\b
+Exit codes:
+  0  done
+  1  the server refused, or what was asked for failed
+  2  the command line is wrong
+  3  the server could not be reached, or did not answer in time
+  4  the server wants a token, or the token may not do this
+"""
+
+
+class Commands(click.Group):
+    """Remote commands, and those that other distributions register as entry points in `delphis.commands`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*REMOTE, *registered()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if target := REMOTE.get(cmd_name):
+            module, _, attribute = target.partition(":")
+            return as_command(getattr(importlib.import_module(module), attribute))
+        if entry := registered().get(cmd_name):
+            return as_command(entry.load())
+        return None
+
+
+def registered() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+
+
+def as_command(loaded: Any) -> click.Command:
+    if not isinstance(loaded, click.Command):
+        raise click.ClickException(f"entry point in {ENTRY_POINTS} is no click command: {loaded!r}")
+    return loaded
+
+
+def version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version as installed
+
+        click.echo(f"delphis {installed('delphis-cli')}")
+        ctx.exit()
+
+
+@click.command(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--server",
+    metavar="HOST:PORT",
+    default="127.0.0.1:8191",
+    envvar="DELPHIS_SERVER",
+    show_default=True,
+    show_envvar=True,
+    help="gRPC address of a Delphis server.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False),
+    envvar="DELPHIS_TOKEN_FILE",
+    help="File with the bearer token. Without it: the environment variable DELPHIS_TOKEN.",
+)
+@click.option(
+    "--tls-ca",
+    type=click.Path(exists=True, dir_okay=False),
+    envvar="DELPHIS_TLS_CA",
+    help="Speak TLS, and trust the authorities of this PEM file.",
+)
+@click.option("--tls", is_flag=True, help="Speak TLS, and trust the system's authorities.")
+@click.option("--plaintext", is_flag=True, help="Send the token without TLS to a server that is not this machine.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for one answer.",
+)
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=version, help="Show the version.")
+@click.pass_context
+def delphis(
+    ctx: click.Context,
+    server: str,
+    token_file: str | None,
+    tls_ca: str | None,
+    tls: bool,
+    plaintext: bool,
+    timeout: float,
+    output: str,
+) -> None:
+    """One API to every storage array you own.
+
+    Commands that talk to a server take --server and a token; it is never given on the command line, where other
+    users of the machine could read it.
+    """
+    ctx.obj = Settings(
+        server=server,
+        token_file=token_file,
+        tls=tls or tls_ca is not None,
+        tls_ca=tls_ca,
+        plaintext=plaintext,
+        timeout=timeout,
+        output=output,
+    )
+
+
+def main() -> None:
+    try:
+        delphis.main(prog_name="delphis")
+    except BrokenPipeError:  # `delphis storages list | head`
+        sys.stderr.close()
+        sys.exit(1)
