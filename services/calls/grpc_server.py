@@ -1,0 +1,93 @@
+"""The way in over gRPC: a generic handler that hands every method of the table to the pipeline."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+
+from services.calls.errors import STATUS_DETAILS, CallError
+from services.calls.pipeline import Ingress, Pipeline
+
+SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
+    ("grpc.max_send_message_length", 64 * 1024 * 1024),
+    ("grpc.so_reuseport", 0),
+)
+
+
+# Without a deadline of the caller's gRPC counts down from a number of this order, in seconds.
+NO_DEADLINE = 1e7
+
+
+def new_request_id() -> str:
+    """`req-` and a UUID, as SODA Delfin's."""
+    return f"req-{uuid.uuid4()}"
+
+
+class PipelineHandler(grpc.GenericRpcHandler):
+    """Serves the pipeline's methods by their paths, as bytes."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        for method in pipeline.methods:
+            handler: grpc.RpcMethodHandler[Any, Any]
+            if method.unary is not None:
+                handler = grpc.unary_unary_rpc_method_handler(_unary(pipeline, method.path))
+            else:
+                handler = grpc.unary_stream_rpc_method_handler(_stream(pipeline, method.path))
+            self._handlers[method.path] = handler
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The handler for a path; None makes gRPC answer UNIMPLEMENTED."""
+        return self._handlers.get(handler_call_details.method)
+
+
+def _ingress(context: grpc.aio.ServicerContext[Any, Any]) -> Ingress:
+    token = request_id = None
+    for key, value in context.invocation_metadata() or ():
+        if key == "authorization" and isinstance(value, str):
+            scheme, _, secret = value.partition(" ")
+            # Another scheme is no bearer token; the empty one is refused as unknown.
+            token = secret.strip() if scheme.lower() == "bearer" else ""
+        elif key == "x-request-id" and isinstance(value, str):
+            request_id = value[:64]
+    remaining: float | None = context.time_remaining()  # None where the caller set none, whatever the type stub says
+    return Ingress(
+        token=token,
+        request_id=request_id or new_request_id(),
+        timeout=remaining if remaining is not None and remaining < NO_DEADLINE else None,
+        peer=context.peer(),
+    )
+
+
+async def abort(context: grpc.aio.ServicerContext[Any, Any], error: CallError) -> None:
+    """Ends the call with the error; does not return."""
+    await context.abort(error.code, error.message, ((STATUS_DETAILS, error.status().SerializeToString()),))
+
+
+def _unary(pipeline: Pipeline, path: str) -> Callable[[bytes, grpc.aio.ServicerContext[Any, Any]], Any]:
+    async def serve(body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+        try:
+            answer = await pipeline.unary(path, body, _ingress(context))
+        except CallError as error:
+            await abort(context, error)
+            raise
+        if answer.headers:
+            context.set_trailing_metadata(tuple(answer.headers.items()))
+        return answer.body
+
+    return serve
+
+
+def _stream(pipeline: Pipeline, path: str) -> Callable[[bytes, grpc.aio.ServicerContext[Any, Any]], Any]:
+    async def serve(body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[bytes]:
+        try:
+            async for answer in pipeline.stream(path, body, _ingress(context)):
+                yield answer
+        except CallError as error:
+            await abort(context, error)
+
+    return serve

@@ -1,0 +1,209 @@
+"""What every call passes: authentication, authorisation, deadline, limits, audit, metrics, errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import grpc
+
+from delphis.type.v1 import options_pb2
+from services.calls.errors import CallError
+from services.calls.method import Call, Caller, Method, MethodTable
+
+log = logging.getLogger(__name__)
+
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+MAX_IN_FLIGHT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Ingress:
+    """What a way in knows about a call."""
+
+    token: str | None
+    """The bearer token, if one was sent."""
+    request_id: str
+    timeout: float | None
+    """Seconds that the caller gives; None: the method's default."""
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a unary call answers."""
+
+    body: bytes
+    headers: dict[str, str]
+
+
+class Authenticator(Protocol):
+    """Knows who bears a token."""
+
+    def authenticate(self, token: str | None) -> Caller:
+        """The caller, or CallError UNAUTHENTICATED. Called for every call: it must not wait."""
+        ...
+
+
+class Auditor(Protocol):
+    """Keeps who did what."""
+
+    def record(self, call: Call, code: grpc.StatusCode, reason: str) -> None:
+        """Takes one ended or refused call that may change something. It must not wait."""
+        ...
+
+
+class AnonymousAdmin:
+    """Authentication off: everybody may everything. For loopback only; `services.app` sees to that."""
+
+    _caller = Caller("anonymous", frozenset({options_pb2.SCOPE_SERVICE}))
+
+    def authenticate(self, token: str | None) -> Caller:
+        return self._caller
+
+
+@dataclass(slots=True)
+class MethodCount:
+    """How often a method ended with a code, and how long that took in all, in seconds."""
+
+    calls: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class CallMetrics:
+    """Counts of the pipeline."""
+
+    ended: dict[tuple[str, str], MethodCount] = field(default_factory=dict)
+    in_flight: int = 0
+
+    def end(self, path: str, code: str, seconds: float) -> None:
+        """Counts one ended call."""
+        count = self.ended.get((path, code))
+        if count is None:
+            count = self.ended[path, code] = MethodCount()
+        count.calls += 1
+        count.seconds += seconds
+
+
+class Pipeline:
+    """Takes calls as bytes, from gRPC and from the gateway in the same process, and answers bytes or CallError."""
+
+    def __init__(self, methods: MethodTable, authenticator: Authenticator, auditor: Auditor | None = None) -> None:
+        self.methods = methods
+        self.metrics = CallMetrics()
+        self._authenticator = authenticator
+        self._auditor = auditor
+
+    async def unary(self, path: str, body: bytes, ingress: Ingress) -> Answer:
+        """Calls a unary method."""
+        method = self.methods.find(path)
+        if method.unary is None:
+            raise CallError("BAD_REQUEST", f"{path} answers a stream.", metadata={"method": path})
+        call, began = self._begin(method, body, ingress)
+        code, reason = grpc.StatusCode.OK, ""
+        timeout = asyncio.timeout_at(call.deadline)
+        try:
+            async with timeout:
+                return Answer(await method.unary(body, call), call.headers)
+        except BaseException as error:
+            failure = self._failure(error, call, expired=timeout.expired())
+            code, reason = failure.code, failure.reason
+            if isinstance(error, asyncio.CancelledError | GeneratorExit):
+                raise
+            raise failure from error
+        finally:
+            self._end(call, began, code, reason)
+
+    async def stream(self, path: str, body: bytes, ingress: Ingress) -> AsyncIterator[bytes]:
+        """Calls a method that answers a stream."""
+        method = self.methods.find(path)
+        if method.stream is None:
+            raise CallError("BAD_REQUEST", f"{path} answers one message.", metadata={"method": path})
+        call, began = self._begin(method, body, ingress)
+        code, reason = grpc.StatusCode.OK, ""
+        answers = method.stream(body, call)
+        timeout = asyncio.timeout_at(call.deadline)
+        try:
+            while True:
+                # The timeout spans only our own waiting: it must not be entered while the consumer holds us at yield.
+                async with asyncio.timeout_at(call.deadline) as timeout:
+                    try:
+                        answer = await anext(answers)
+                    except StopAsyncIteration:
+                        return
+                yield answer
+        except BaseException as error:
+            failure = self._failure(error, call, expired=timeout.expired())
+            code, reason = failure.code, failure.reason
+            if isinstance(error, asyncio.CancelledError | GeneratorExit):
+                raise
+            raise failure from error
+        finally:
+            close = getattr(answers, "aclose", None)
+            if close is not None:
+                await close()
+            self._end(call, began, code, reason)
+
+    def _begin(self, method: Method, body: bytes, ingress: Ingress) -> tuple[Call, float]:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        seconds = method.default_deadline if ingress.timeout is None else ingress.timeout
+        call = Call(method, _NOBODY, ingress.request_id, now + seconds, ingress.peer)
+        try:
+            if self.metrics.in_flight >= MAX_IN_FLIGHT:
+                raise CallError(
+                    "TOO_MANY_REQUESTS", f"{MAX_IN_FLIGHT} calls run already; try again in a second.", retry_after=1.0
+                )
+            if len(body) > MAX_REQUEST_BYTES:
+                raise CallError(
+                    "REQUEST_TOO_LARGE",
+                    f"The request has {len(body)} bytes; at most {MAX_REQUEST_BYTES} are taken.",
+                    metadata={"max_bytes": str(MAX_REQUEST_BYTES)},
+                )
+            if method.scope != options_pb2.SCOPE_PUBLIC or ingress.token is not None:
+                call.caller = self._authenticator.authenticate(ingress.token)
+            if not call.caller.may(method.scope):
+                scope = options_pb2.Scope.DESCRIPTOR.values_by_number[method.scope].name.removeprefix("SCOPE_").lower()
+                raise CallError(
+                    "NOT_AUTHORIZED",
+                    f"{method.path} needs the scope {scope}, which the token {call.caller.name} lacks.",
+                    metadata={"scope": scope, "caller": call.caller.name},
+                )
+        except CallError as error:
+            self._record(call, error.code, error.reason)
+            self.metrics.end(method.path, error.code.name, 0.0)
+            raise
+        self.metrics.in_flight += 1
+        return call, time.perf_counter()
+
+    def _end(self, call: Call, began: float, code: grpc.StatusCode, reason: str) -> None:
+        self.metrics.in_flight -= 1
+        self.metrics.end(call.method.path, code.name, time.perf_counter() - began)
+        self._record(call, code, reason)
+
+    def _record(self, call: Call, code: grpc.StatusCode, reason: str) -> None:
+        refused = code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+        if self._auditor is not None and (refused or not call.method.read_only):
+            self._auditor.record(call, code, reason)
+
+    def _failure(self, error: BaseException, call: Call, *, expired: bool) -> CallError:
+        if isinstance(error, CallError):
+            return error
+        if isinstance(error, TimeoutError) and expired:
+            return CallError("DEADLINE_EXCEEDED", f"{call.method.path} did not end within the call's deadline.")
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            return CallError("CANCELLED", "The caller gave up.")
+        log.error("request %s: %s failed", call.request_id, call.method.path, exc_info=error)
+        return CallError(
+            "INTERNAL",
+            f"A fault of Delphis; the log has it under request {call.request_id}.",
+            metadata={"request_id": call.request_id},
+        )
+
+
+_NOBODY = Caller("", frozenset())
