@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -74,7 +74,7 @@ class Connection:
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[Connection]:
+def connected(settings: Settings) -> Generator[Connection]:
     token = settings.token()
     options = [("grpc.max_receive_message_length", MAX_ANSWER)]
     if settings.tls:

@@ -44,7 +44,7 @@ class Commands(click.Group):
             module, _, attribute = target.partition(":")
             return as_command(getattr(importlib.import_module(module), attribute))
         if entry := registered().get(cmd_name):
-            return as_command(entry.load())
+            return loaded(entry)
         return None
 
 
@@ -54,10 +54,25 @@ def registered() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
 
 
-def as_command(loaded: Any) -> click.Command:
-    if not isinstance(loaded, click.Command):
-        raise click.ClickException(f"entry point in {ENTRY_POINTS} is no click command: {loaded!r}")
-    return loaded
+def loaded(entry: EntryPoint) -> click.Command:
+    """The command; where its code can't be loaded, one that says so, so that the others and --help go on working."""
+    try:
+        return as_command(entry.load())
+    except Exception as error:  # noqa: BLE001 - whatever foreign code raises while it is imported
+        problem = f"{entry.value} can't be loaded: {type(error).__name__}: {error}"
+
+        @click.command(entry.name, short_help=f"(broken) {problem}", context_settings={"ignore_unknown_options": True})
+        @click.argument("arguments", nargs=-1)
+        def broken(arguments: tuple[str, ...]) -> None:
+            raise click.ClickException(problem)
+
+        return broken
+
+
+def as_command(found: Any) -> click.Command:
+    if not isinstance(found, click.Command):
+        raise TypeError(f"{found!r} is no click command")
+    return found
 
 
 def version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import click
-from delphis.type.v1 import options_pb2
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+
+from delphis.type.v1 import options_pb2
 
 UNSET = "-"
 
@@ -25,7 +27,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
@@ -62,7 +64,7 @@ def text(message: Message, name: str) -> str:
     if isinstance(value, Timestamp):
         return moment(value)
     if field.enum_type is not None:
-        return enum_text(field.enum_type, value)
+        return enum_text(cast("EnumDescriptor", field.enum_type), value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value) if value != "" else UNSET
