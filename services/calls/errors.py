@@ -91,17 +91,13 @@ class CallError(Exception):
         reason, metadata, retry_after = "", {}, None
         rest = []
         for detail in status.details:
-            if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
-                info = error_details_pb2.ErrorInfo()
-                if detail.Unpack(info) and not reason:
-                    reason, metadata = info.reason, dict(info.metadata)
-                    continue
-            elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
-                retry = error_details_pb2.RetryInfo()
-                if detail.Unpack(retry):
-                    retry_after = retry.retry_delay.ToNanoseconds() / 1e9
-                    continue
-            rest.append(detail)
+            info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+            if not reason and detail.Unpack(info):
+                reason, metadata = info.reason, dict(info.metadata)
+            elif retry_after is None and detail.Unpack(retry):
+                retry_after = retry.retry_delay.ToNanoseconds() / 1e9
+            else:
+                rest.append(detail)
         return cls(
             reason,
             status.message,

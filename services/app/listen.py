@@ -1,0 +1,48 @@
+"""Where we listen, and where that is refused."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from services.app.failure import StartFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a port; IPv6 hosts without brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it. A name other than localhost is not believed to be."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def parse_address(text: str, option: str) -> Address:
+    """HOST:PORT, [IPv6]:PORT; the port may be 0 for any free one."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise StartFailure(f"{option} {text!r} is not HOST:PORT; write it like 127.0.0.1:8190.")
+    return Address(host, int(port))
+
+
+def refuse_open_without_login(address: Address, option: str, auth: str) -> None:
+    """Without authentication only this machine may come in."""
+    if auth == "none" and not address.loopback:
+        raise StartFailure(
+            f"{option} {address} can be reached from other machines, and authentication is off: everybody there would"
+            " have full access. Give --auth token (and make a token with `delphis db token create`),"
+            " or listen on 127.0.0.1."
+        )
