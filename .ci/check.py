@@ -115,6 +115,14 @@ def versions_agree() -> Complaints:
     ]
 
 
+def licences_are_one() -> Complaints:
+    """Each wheel carries the licence as a file of its own: a link would dangle in a source archive."""
+    licence = (REPO / "LICENSE").read_bytes()
+    return [
+        f"{folder}/LICENSE: is not LICENSE" for folder in WHEELS if (REPO / folder / "LICENSE").read_bytes() != licence
+    ]
+
+
 def wheels_hold_only_ours() -> Complaints:
     complaints: Complaints = []
     with tempfile.TemporaryDirectory(prefix="delphis-wheels-") as out:
@@ -147,6 +155,7 @@ def checks() -> dict[str, Check]:
         "buf format": tool("buf", "format", "--diff", "--exit-code", "--exclude-path", "protos/google"),
         "wheel contents": wheels_hold_only_ours,
         "wheel versions": versions_agree,
+        "licences": licences_are_one,
         "namespace": namespace_is_shared,
         "lock files": locks_name_no_host,
         "layers": layers_hold,
