@@ -1,0 +1,126 @@
+"""REST: one storage by id, a page of volumes, a whole array in pages; in one process and over a hop."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.load import command, load
+from benchmarks.measure import Row, median
+from tests.support.up import Up, up
+
+SECONDS = 4.0
+BARE = """
+import sys, uvicorn
+size = int(sys.argv[1])
+body = b"x" * size
+start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json"),
+         (b"content-length", str(size).encode())]}
+async def app(scope, receive, send):
+    await send(start)
+    await send({"type": "http.response.body", "body": body})
+config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="info", access_log=False, lifespan="off")
+uvicorn.Server(config).run()
+"""
+
+
+@contextlib.contextmanager
+def bare_server(size: int) -> Iterator[str]:
+    """The limit: the same HTTP server answering as many bytes from memory."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", BARE, str(size)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if "http://127.0.0.1:" in line:
+                yield "127.0.0.1:" + line.split("http://127.0.0.1:")[1].split()[0]
+                return
+        raise AssertionError("the bare server did not start")
+    finally:
+        process.terminate()
+        process.wait()
+        process.stderr.close()
+
+
+def pages(address: str, storage_id: str) -> float:
+    """Seconds for 10,000 volumes as pages of 1,000."""
+    host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port))
+    began = time.perf_counter()
+    seen, token = 0, ""
+    while True:
+        path = f"/v1/volumes?storage_id={storage_id}&limit=1000" + (f"&page_token={token}" if token else "")
+        connection.request("GET", path)
+        body = connection.getresponse().read()
+        # Only the end of the page is looked at: the client's own parsing is not what is measured.
+        tail = body[-400:].decode()
+        seen += body.count(b'"native_volume_id"')
+        if '"next_page_token":"' not in tail:
+            break
+        token = tail.split('"next_page_token":"')[1].split('"')[0]
+    elapsed = time.perf_counter() - began
+    connection.close()
+    assert seen == 10_000, seen
+    return elapsed
+
+
+def run(folder: Path) -> Iterator[Row]:
+    """The rows."""
+    with up(folder) as delphis:
+        storage = delphis.register(volumes="10000")
+        delphis.wait_synced(storage["id"])
+        address = delphis.rest.removeprefix("http://")
+        by_id = f"/v1/storages/{storage['id']}"
+        size = len(delphis.ask("GET", by_id).text)
+        with bare_server(size) as bare:
+            load(bare, "/", 8, 1.0)
+            limit8, limit1 = load(bare, "/", 8, SECONDS), load(bare, "/", 1, SECONDS)
+        load(address, by_id, 8, 1.0)
+        at8, at1 = load(address, by_id, 8, SECONDS), load(address, by_id, 1, SECONDS)
+        what = "a bare ASGI server"
+        yield Row("storage by id, 8 clients", at8.per_second, "req/s", limit8.per_second, what, "≥ 5,000", "268")
+        yield Row("storage by id, 1 client, p50", at1.p50_ms, "ms", limit1.p50_ms, what, "< 0.6")
+        listed = f"/v1/volumes?storage_id={storage['id']}&limit=100"
+        size = len(delphis.ask("GET", listed).text)
+        with bare_server(size) as bare:
+            limit = load(bare, "/", 8, SECONDS)
+        found = load(address, listed, 8, SECONDS)
+        yield Row("volumes?limit=100, 8 clients", found.per_second, "req/s", limit.per_second, what, "≥ 1,200", "25")
+        yield Row(
+            "10,000 volumes in pages of 1,000",
+            median([pages(address, storage["id"]) for _ in range(5)]),
+            "s",
+            goal="≤ 0.12",
+            delfin="1.38",
+        )
+        yield from over_a_hop(delphis, by_id)
+        yield from during_a_sync(delphis, by_id)
+
+
+def over_a_hop(delphis: Up, path: str) -> Iterator[Row]:
+    """The gateway in a process of its own."""
+    command_line = ("serve", "gateway")
+    with up(delphis.folder, "--inventory", delphis.grpc, "--auth", "none", command=command_line) as gateway:
+        address = gateway.rest.removeprefix("http://")
+        load(address, path, 8, 1.0)
+        at8, at1 = load(address, path, 8, SECONDS), load(address, path, 1, SECONDS)
+        yield Row("over a hop: by id, 8 clients", at8.per_second, "req/s", goal="≥ 1,500")
+        yield Row("over a hop: by id, 1 client, p50", at1.p50_ms, "ms", goal="< 1.2")
+
+
+def during_a_sync(delphis: Up, path: str) -> Iterator[Row]:
+    """By id while a large array is read for the first time."""
+    address = delphis.rest.removeprefix("http://")
+    measuring = subprocess.Popen(command(address, path, 1, 6.0), stdout=subprocess.PIPE, text=True)
+    time.sleep(1.0)
+    storage = delphis.register(2, volumes="100000")
+    out, _ = measuring.communicate()
+    delphis.wait_synced(storage["id"])
+    yield Row("by id while 100,000 volumes sync, p99", json.loads(out)["p99_ms"], "ms", goal="< 25")
