@@ -1,0 +1,161 @@
+"""What differs between SQLite and PostgreSQL when opening, beginning and ending."""
+
+from __future__ import annotations
+
+import importlib
+import sqlite3
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from services.store.connection import Connection
+from services.store.errors import SchemaError, StoreFault
+from services.store.statement import Dialect
+
+BUSY_SECONDS = 30.0
+PAGE_BYTES = 16384
+WAL_PAGES = 4000
+
+
+class Backend(Protocol):
+    """A database, as the engine sees it."""
+
+    dialect: Dialect
+    psycopg: ModuleType | None
+
+    def writer(self) -> Connection:
+        """A connection for writing, in autocommit mode: the engine begins and ends transactions itself."""
+        ...
+
+    def reader(self) -> Connection:
+        """A connection for reading; each statement sees what is committed when it begins."""
+        ...
+
+    def begin(self, connection: Connection) -> None:
+        """Begins a writing transaction."""
+        ...
+
+    def begin_snapshot(self, connection: Connection) -> None:
+        """Begins a reading transaction in which all statements see the same."""
+        ...
+
+    def in_transaction(self, connection: Connection) -> bool:
+        """Whether the transaction is still there; some faults end it."""
+        ...
+
+
+class Sqlite:
+    """A file in WAL mode."""
+
+    dialect: Dialect = "sqlite"
+    psycopg: ModuleType | None = None
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        folder = Path(path).parent
+        if not folder.is_dir():
+            raise StoreFault(f"open {path}", f"the folder {folder} does not exist")
+
+    def _connect(self, *, busy: float) -> sqlite3.Connection:
+        try:
+            return sqlite3.connect(
+                self.path, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=1024
+            )
+        except sqlite3.Error as error:
+            raise StoreFault(f"open {self.path}", error) from error
+
+    def writer(self) -> Connection:
+        raw = self._connect(busy=BUSY_SECONDS)
+        try:
+            raw.execute(f"PRAGMA page_size={PAGE_BYTES}")
+            if raw.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
+                raise StoreFault(f"open {self.path}", "the file system does not allow SQLite's WAL mode")
+            # NORMAL: a commit survives the death of the process; a power cut may take the last ones, never the file.
+            raw.execute("PRAGMA synchronous=NORMAL")
+            raw.execute("PRAGMA cache_size=-32768")
+            raw.execute("PRAGMA temp_store=MEMORY")
+            raw.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
+        except sqlite3.Error as error:
+            raw.close()
+            raise StoreFault(f"open {self.path}", error) from error
+        return Connection(raw, self.dialect)
+
+    def reader(self) -> Connection:
+        raw = self._connect(busy=5.0)
+        raw.execute("PRAGMA query_only=ON")
+        raw.execute("PRAGMA cache_size=-16384")
+        raw.execute("PRAGMA temp_store=MEMORY")
+        return Connection(raw, self.dialect)
+
+    def begin(self, connection: Connection) -> None:
+        connection.raw.execute("BEGIN IMMEDIATE")
+
+    def begin_snapshot(self, connection: Connection) -> None:
+        connection.raw.execute("BEGIN")
+
+    def in_transaction(self, connection: Connection) -> bool:
+        return bool(connection.raw.in_transaction)
+
+
+class Postgresql:
+    """A database of a PostgreSQL server, 15 or newer."""
+
+    dialect: Dialect = "postgresql"
+
+    def __init__(self, url: str) -> None:
+        self.psycopg: ModuleType | None = importlib.import_module("psycopg")
+        self.url = url
+
+    def _connect(self, **options: Any) -> Any:
+        assert self.psycopg is not None
+        try:
+            raw = self.psycopg.connect(
+                self.url, autocommit=True, application_name="delphis", connect_timeout=10, **options
+            )
+        except self.psycopg.Error as error:
+            raise StoreFault(f"reach {without_password(self.url)}", error) from error
+        if raw.info.server_version < 150000:
+            raw.close()
+            raise SchemaError(f"{without_password(self.url)} is older than PostgreSQL 15. Update the server.")
+        return raw
+
+    def writer(self) -> Connection:
+        return Connection(self._connect(), self.dialect)
+
+    def reader(self) -> Connection:
+        return Connection(self._connect(options="-c default_transaction_read_only=on"), self.dialect)
+
+    def begin(self, connection: Connection) -> None:
+        connection.raw.execute("BEGIN")
+
+    def begin_snapshot(self, connection: Connection) -> None:
+        connection.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def in_transaction(self, connection: Connection) -> bool:
+        # 2: in a transaction; 3: in one that failed, which is of no more use than none.
+        return bool(connection.raw.info.transaction_status == 2)
+
+
+def backend_for(url: str) -> Sqlite | Postgresql:
+    """The backend that a URL names: `sqlite:////absolute/path` or `postgresql://user@host/database`."""
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        return Sqlite(unquote(rest[1:]))
+    if separator and scheme in {"postgresql", "postgres"}:
+        return Postgresql(url)
+    raise ValueError(
+        f"{without_password(url)!r} names no database: use sqlite:////absolute/path/file.db or postgresql://host/name"
+    )
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    try:
+        parts = urlsplit(url)
+        if parts.password is None and "password=" not in parts.query:
+            return url
+        host = parts.netloc.rpartition("@")[2]
+        return parts._replace(netloc=f"{parts.username or ''}@{host}", query="").geturl()
+    except ValueError:
+        return url.partition("://")[0] + "://…"

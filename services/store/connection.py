@@ -1,0 +1,96 @@
+"""One database connection, sqlite3's or psycopg's, running prepared statements."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from services.store.statement import Dialect, Parameters, Statement
+
+Row = tuple[Any, ...]
+
+
+class Connection:
+    """What a piece of work gets. `raw` is the driver's own connection, for bulk loading."""
+
+    __slots__ = ("_depth", "_signals", "dialect", "raw")
+
+    def __init__(self, raw: Any, dialect: Dialect) -> None:
+        self.raw = raw
+        self.dialect: Dialect = dialect
+        self._depth = 0
+        self._signals: set[str] = set()
+
+    def one(self, statement: Statement, parameters: Parameters = ()) -> Row | None:
+        """The first row, or None."""
+        text, values = statement.prepared(self.dialect).bind(parameters)
+        row: Row | None = self.raw.execute(text, values).fetchone()
+        return row
+
+    def value(self, statement: Statement, parameters: Parameters = ()) -> Any:
+        """The first column of the first row, or None."""
+        row = self.one(statement, parameters)
+        return None if row is None else row[0]
+
+    def all(self, statement: Statement, parameters: Parameters = ()) -> list[Row]:
+        """All rows."""
+        text, values = statement.prepared(self.dialect).bind(parameters)
+        rows: list[Row] = self.raw.execute(text, values).fetchall()
+        return rows
+
+    def rows(self, statement: Statement, parameters: Parameters = (), *, size: int = 1000) -> Iterator[list[Row]]:
+        """The rows in lists of at most `size`."""
+        text, values = statement.prepared(self.dialect).bind(parameters)
+        cursor = self.raw.execute(text, values)
+        while rows := cursor.fetchmany(size):
+            yield rows
+
+    def run(self, statement: Statement, parameters: Parameters = ()) -> int:
+        """Runs a statement and says how many rows it touched."""
+        text, values = statement.prepared(self.dialect).bind(parameters)
+        count: int = self.raw.execute(text, values).rowcount
+        return count
+
+    def many(self, statement: Statement, rows: Iterable[Parameters]) -> int:
+        """Runs a statement for each row; tuples in the order of the statement's names are the fast form."""
+        prepared = statement.prepared(self.dialect)
+        bound = [prepared.bind(row)[1] for row in rows]
+        cursor = self.raw.cursor()
+        cursor.executemany(prepared.text, bound)
+        count: int = cursor.rowcount
+        return count
+
+    def execute(self, text: str, values: Parameters = ()) -> Any:
+        """Runs text in the database's own dialect and gives the driver's cursor."""
+        return self.raw.execute(text, values)
+
+    @contextmanager
+    def savepoint(self) -> Generator[None]:
+        """What fails inside is undone, what went before stays."""
+        self._depth += 1
+        name = f"w{self._depth}"
+        signals = set(self._signals)
+        self.raw.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+        except BaseException:
+            self._signals = signals
+            # Where the database has ended the whole transaction there is no savepoint to go back to.
+            with suppress(Exception):
+                self.raw.execute(f"ROLLBACK TO SAVEPOINT {name}")
+                self.raw.execute(f"RELEASE SAVEPOINT {name}")
+            raise
+        else:
+            self.raw.execute(f"RELEASE SAVEPOINT {name}")
+        finally:
+            self._depth -= 1
+
+    def signal(self, topic: str) -> None:
+        """Once this transaction is committed, whoever waits for the topic is told, in every process."""
+        self._signals.add(topic)
+
+    def take_signals(self) -> set[str]:
+        """The topics signalled in this transaction."""
+        signals, self._signals = self._signals, set()
+        return signals

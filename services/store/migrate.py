@@ -1,0 +1,122 @@
+"""Brings a database to the schema of this version.
+
+A database at head needs one SELECT, a new one the statements of a snapshot; only an older one loads Alembic.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from services.store.backend import Backend, Postgresql
+from services.store.connection import Connection
+from services.store.errors import SchemaError, translated
+from services.store.schema import HEAD, snapshot
+
+log = logging.getLogger(__name__)
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = 0x64656C70686973  # "delphis"
+_VERSION_TABLE = """CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)"""
+_TABLES = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    "postgresql": "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()",
+}
+
+
+def bring_to_head(backend: Backend, url: str, *, head: str = HEAD) -> None:
+    """Creates or upgrades the schema; several processes may do it at once.
+
+    Raises:
+        SchemaError: the database belongs to a newer version or to something else.
+        StoreFault: the database fails.
+    """
+    connection = backend.writer()
+    try:
+        if _version(connection) == head:
+            return
+        if isinstance(backend, Postgresql):
+            connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
+        version = _version(connection)
+        if version is None:
+            version = _create(backend, connection, head)
+        if version != head:
+            _upgrade(backend, connection, url, version)
+    except Exception as error:
+        raise translated(error, "prepare its schema", backend.psycopg) from error
+    finally:
+        connection.raw.close()
+
+
+def _version(connection: Connection) -> str | None:
+    tables = {row[0] for row in connection.execute(_TABLES[connection.dialect]).fetchall()}
+    if "alembic_version" in tables:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return row[0] if row else ""
+    if tables:
+        raise SchemaError(
+            f"The database has tables ({', '.join(sorted(tables)[:3])}, …) but none of Delphis'. Name another database."
+        )
+    return None
+
+
+def _create(backend: Backend, connection: Connection, head: str) -> str:
+    backend.begin(connection)
+    try:
+        version = _version(connection)  # on SQLite another process may have been faster
+        if version is None:
+            for statement in snapshot.statements(connection.dialect):
+                connection.execute(statement)
+            connection.execute(_VERSION_TABLE)
+            connection.execute(f"INSERT INTO alembic_version (version_num) VALUES ('{head}')")
+            version = head
+        connection.raw.execute("COMMIT")
+    except BaseException:
+        connection.raw.rollback()
+        raise
+    return version
+
+
+def _upgrade(backend: Backend, connection: Connection, url: str, version: str) -> None:
+    # Loading Alembic takes a third of a second, so it is loaded here only.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+    from sqlalchemy import create_engine, pool
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    try:
+        ScriptDirectory.from_config(config).get_revision(version)
+    except CommandError:
+        raise SchemaError(
+            f"The database's schema {version!r} is unknown to this version of Delphis, which knows {HEAD!r} and older. "
+            "Use the newer Delphis that made it."
+        ) from None
+    log.info("upgrading the database's schema from %s to %s", version, HEAD)
+    engine_url = url if backend.dialect == "sqlite" else "postgresql+psycopg://" + url.partition("://")[2]
+    engine = create_engine(engine_url, poolclass=pool.NullPool)
+    try:
+        with engine.begin() as bind:
+            if backend.dialect == "sqlite":
+                bind.exec_driver_sql("PRAGMA busy_timeout=30000")
+            config.attributes["connection"] = bind
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+def migrated(url: str, connection: Any) -> None:
+    """Builds the schema over migrations alone, on an SQLAlchemy connection; for the test that compares it."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

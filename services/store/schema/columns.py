@@ -1,0 +1,62 @@
+"""The few kinds of columns that the schema is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, TextClause
+from sqlalchemy import text as sql_text
+from sqlalchemy.dialects import postgresql
+
+metadata = MetaData()
+
+_TEXT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+
+
+def integer(name: str, *, default: int | None = 0, **options: Any) -> Column[Any]:
+    """A whole number of 32 bits: counts, enum values, ports."""
+    return Column(name, Integer, nullable=False, server_default=_default(default), **options)
+
+
+def bigint(name: str, *, default: int | None = 0, **options: Any) -> Column[Any]:
+    """A whole number of 64 bits: times in microseconds, bytes, sequence numbers."""
+    return Column(name, BigInteger, nullable=False, server_default=_default(default), **options)
+
+
+def flag(name: str) -> Column[Any]:
+    """0 or 1."""
+    return Column(name, Integer, nullable=False, server_default=sql_text("0"))
+
+
+def text(name: str, *, default: str | None = "", **options: Any) -> Column[Any]:
+    """Text, compared byte by byte."""
+    return Column(name, _TEXT, nullable=False, server_default=default, **options)
+
+
+def blob(name: str, **options: Any) -> Column[Any]:
+    """Bytes: an id of 16, a digest, a serialised message."""
+    return Column(name, LargeBinary, nullable=False, **options)
+
+
+def row_number(name: str) -> Column[Any]:
+    """A primary key that the database counts up, never giving a number twice."""
+    return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+
+
+def given_number(name: str) -> Column[Any]:
+    """A primary key of 64 bits that we give; SQLite's rowid, so the table lies in its order."""
+    return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
+
+
+def ordered_index(name: str, table: Table, *columns: str, then: str) -> None:
+    """An index whose equal entries are in the order of the primary key `then`.
+
+    SQLite ends each index with the rowid by itself; naming it would store it twice.
+    """
+    named = [table.c[column] for column in columns]
+    Index(name, *named).ddl_if(dialect="sqlite")
+    Index(name, *named, table.c[then]).ddl_if(dialect="postgresql")
+
+
+def _default(value: int | None) -> TextClause | None:
+    return None if value is None else sql_text(str(value))
