@@ -1,0 +1,43 @@
+"""What the driver asks for, as it is announced to operators."""
+
+from __future__ import annotations
+
+from delphis.sdk import AccessField
+
+from .kinds import DEFAULT_COUNTS, MAX_COUNT
+from .settings import ALIASES, LATENCY, PLACES_WITH_LATENCY
+
+
+def _attribute(key: str, description: str, *, default: str = "", selects_array: bool = False) -> AccessField:
+    return AccessField(
+        path=f"extra_attributes.{key}",
+        description=description,
+        plain=True,
+        selects_array=selects_array,
+        default_value=default,
+    )
+
+
+ACCESS_FIELDS = (
+    AccessField(path="rest", description="Any host and port: they decide which array it is. Or ssh, cli or smis."),
+    AccessField(path="rest.username", description="Anything."),
+    AccessField(path="rest.password", description="Anything but 'wrong', which is refused."),
+    _attribute("array", "Chooses one of any number of arrays behind the same address; any text.", selects_array=True),
+    _attribute("seed", "Gives the same array other contents: sizes, names, faulty parts; any text."),
+    *(
+        _attribute(kind, f"Number of {kind.replace('_', ' ')}, up to {MAX_COUNT}.", default=str(count))
+        for kind, count in DEFAULT_COUNTS.items()
+    ),
+    *(_attribute(alias, f"As {kind}, which it overrides.") for alias, kind in ALIASES.items()),
+    _attribute(LATENCY, "Milliseconds that each call takes."),
+    *(
+        _attribute(f"{LATENCY}.{place}", f"Milliseconds that reading {place.replace('_', ' ')} takes.")
+        for place in PLACES_WITH_LATENCY
+    ),
+    _attribute("drift", "What changes between syncs, such as 'all' or '5%, removed=1, added=1'."),
+    _attribute("drift_period_s", "Seconds between two changes; unset: each sync is one."),
+    _attribute("fail", "What goes wrong, such as 'volumes:unavailable*1; disks:half'. Rules are joined by ';'."),
+    AccessField(
+        path="extra_attributes.token", description="A secret without meaning, to try secrets with. 'wrong' is refused."
+    ),
+)

@@ -1,0 +1,106 @@
+"""What an operator can set: the access info of a fake array, read once at login."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from delphis.sdk import AccessInfo, errors
+
+from . import drift, faults
+from .drift import Drift
+from .faults import Fault
+from .identity import Identity, address_of
+from .kinds import DEFAULT_COUNTS, KINDS, MAX_COUNT
+
+# Other spellings of counts. They win, since the host fills in the default of the kind's own name.
+ALIASES = {"pools": "storage_pools"}
+
+LATENCY = "latency_ms"
+PLACES_WITH_LATENCY = ("storage", *KINDS)
+
+_OTHERS = ("seed", "array", "drift", "drift_period_s", "fail", "token", LATENCY)
+KNOWN = (
+    *KINDS,
+    *ALIASES,
+    *_OTHERS,
+    *(f"{LATENCY}.{place}" for place in PLACES_WITH_LATENCY),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One array's settings. Latencies are in seconds, by `storage` or kind."""
+
+    identity: Identity
+    seed: str
+    counts: Mapping[str, int]
+    latency: Mapping[str, float]
+    drift: Drift
+    drift_period_s: float | None
+    faults: tuple[Fault, ...]
+
+
+def read(access_info: AccessInfo) -> Settings:
+    """Read the settings of an array. Raises AccessInfoIncomplete that names the bad attribute."""
+    attributes = {key: value.strip() for key, value in access_info.extra_attributes.items()}
+    for key in attributes:
+        if key not in KNOWN:
+            raise _unknown(key)
+    try:
+        changes = drift.parse(attributes.get("drift", ""))
+    except ValueError as error:
+        raise bad("drift", str(error)) from None
+    try:
+        rules = faults.parse(attributes.get("fail", ""))
+    except ValueError as error:
+        raise bad("fail", str(error)) from None
+    period = _number(attributes, "drift_period_s", 0.0)
+    return Settings(
+        identity=Identity(address_of(access_info), attributes.get("array", "")),
+        seed=attributes.get("seed", ""),
+        counts=_counts(attributes),
+        latency={
+            place: _number(attributes, f"{LATENCY}.{place}", _number(attributes, LATENCY, 0.0)) / 1000
+            for place in PLACES_WITH_LATENCY
+        },
+        drift=changes,
+        drift_period_s=period or None,
+        faults=rules,
+    )
+
+
+def bad(key: str, sentence: str) -> errors.AccessInfoIncomplete:
+    return errors.AccessInfoIncomplete(f"extra_attributes.{key}: {sentence}.", field=f"extra_attributes.{key}")
+
+
+def _unknown(key: str) -> errors.AccessInfoIncomplete:
+    near = difflib.get_close_matches(key, KNOWN, n=1)
+    hint = f"did you mean {near[0]!r}" if near else "the README of fake_storage lists them"
+    return bad(key, f"fake_storage has no such attribute; {hint}")
+
+
+def _counts(attributes: Mapping[str, str]) -> dict[str, int]:
+    counts = dict(DEFAULT_COUNTS)
+    for key in (*KINDS, *ALIASES):
+        text = attributes.get(key)
+        if text is None:
+            continue
+        if not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) > MAX_COUNT:
+            raise bad(key, f"{text!r} is no whole number from 0 to {MAX_COUNT}")
+        counts[ALIASES.get(key, key)] = int(text)
+    return counts
+
+
+def _number(attributes: Mapping[str, str], key: str, default: float) -> float:
+    text = attributes.get(key)
+    if text is None:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1e9:
+        raise bad(key, f"{text!r} is no number from 0 to 1000000000")
+    return number
