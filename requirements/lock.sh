@@ -21,6 +21,7 @@ lock() { # output, then inputs and options
 lock dev $projects requirements/dev.in "$@"
 lock app pyproject.toml --constraint requirements/dev.txt "$@"
 lock driver-host driver_host/pyproject.toml --constraint requirements/dev.txt "$@"
+lock build requirements/build.in --constraint requirements/dev.txt "$@"
 lock protoc requirements/protoc.in "$@"
 lock protoc-plugin requirements/protoc-plugin.in "$@"
 lock lock requirements/lock.in "$@"
