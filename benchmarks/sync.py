@@ -19,24 +19,11 @@ from tests.support.up import Up, fake_array, up, wait_for
 VOLUMES = 10_000
 REPEATS = 5
 # An array of volumes alone: the other kinds are counted by the fleet.
-ONLY_VOLUMES = dict.fromkeys(
-    (
-        "disks",
-        "controllers",
-        "ports",
-        "filesystems",
-        "qtrees",
-        "quotas",
-        "shares",
-        "storage_hosts",
-        "storage_host_initiators",
-        "storage_host_groups",
-        "port_groups",
-        "volume_groups",
-        "masking_views",
-    ),
-    "0",
-)
+OTHER_KINDS = """
+    disks controllers ports filesystems qtrees quotas shares storage_hosts storage_host_initiators
+    storage_host_groups port_groups volume_groups masking_views
+"""
+ONLY_VOLUMES = dict.fromkeys(OTHER_KINDS.split(), "0")
 
 
 def volumes_kind(delphis: Up, storage_id: str) -> dict[str, object]:
