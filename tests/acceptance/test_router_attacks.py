@@ -14,8 +14,8 @@ PATH = "/delphis.driver.v1.StorageDriver/GetStorage"
 
 def send(delphis: Up, body: bytes) -> bytes:
     with grpc.insecure_channel(delphis.grpc) as channel:
-        answer: bytes = channel.unary_unary(PATH)(body, timeout=10)
-        return answer
+        ask: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PATH)
+        return ask(body, timeout=10)
 
 
 def field_one(target: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import signal
@@ -70,6 +71,10 @@ def test_listening_off_loopback_without_authentication_is_refused(tmp_path: Path
     assert not (tmp_path / "data").exists()
 
 
+def reached(items: list[str], count: int) -> bool:
+    return len(items) >= count
+
+
 def test_kill_of_everything_loses_no_acknowledged_registration(tmp_path: Path) -> None:
     acknowledged: list[str] = []
     for round_ in range(3):
@@ -90,7 +95,7 @@ def test_kill_of_everything_loses_no_acknowledged_registration(tmp_path: Path) -
         thread = threading.Thread(target=register)
         thread.start()
         wanted = (round_ + 1) * 5
-        wait_for("registrations", lambda wanted=wanted: len(acknowledged) >= wanted)
+        wait_for("registrations", functools.partial(reached, acknowledged, wanted))
         delphis.kill()
         stop.set()
         thread.join()
