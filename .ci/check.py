@@ -17,7 +17,10 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 WHEELS = ("protos", "driver_host", "cli")
-TYPED = ("services", "gateway", "drivers", "driver_host/src", "cli/src", "tests", "benchmarks", "examples", "deploy", ".ci")
+TYPED = (
+    *("services", "gateway", "drivers", "driver_host/src", "cli/src"),
+    *("tests", "benchmarks", "examples", "deploy", ".ci"),
+)
 
 # Who may not import what of ours. A driver sees only the SDK and the contract; the wheels never see the application.
 FORBIDDEN = {
