@@ -15,7 +15,15 @@ pytestmark = [pytest.mark.packaging, pytest.mark.timeout(300)]
 
 
 def generate(root: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, REPO / "protos/generate.py", "--root", root, "--out", root / "out", *more]
+    command: list[str | Path] = [
+        sys.executable,
+        REPO / "protos/generate.py",
+        "--root",
+        root,
+        "--out",
+        root / "out",
+        *more,
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
