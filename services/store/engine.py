@@ -2,7 +2,7 @@
 
 Three ways in, by what the work may cost:
 
-- `read`: point reads and pages of at most 1,000 rows. SQLite answers in the event loop itself (a row by id takes 4 µs; a
+- `read`: point reads and pages of at most 1,000 rows. SQLite answers in the event loop itself (4 µs for a row by id, a
   thread would add 65); PostgreSQL in a small thread pool.
 - `scan`: whatever may take longer. Always in a thread, on a connection of its own, in one snapshot.
 - `write`: one thread writes. What waits in its queue shares a transaction with a savepoint each, since small

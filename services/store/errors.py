@@ -46,9 +46,10 @@ def translated(error: Any, what: str, psycopg: ModuleType | None) -> BaseExcepti
         return error if _is_our_sql(error) else StoreFault(what, error)
     if psycopg is not None and isinstance(error, psycopg.Error):
         if isinstance(error, psycopg.errors.UniqueViolation):
-            return DuplicateKey(error.diag.constraint_name or str(error))
+            return DuplicateKey(str(error.diag.constraint_name or error))
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError):
             return StoreFault(what, error)
+    assert isinstance(error, BaseException)
     return error
 
 

@@ -85,10 +85,8 @@ class Statement:
     def _prepare(self, dialect: Dialect) -> Prepared:
         mark = "?" if dialect == "sqlite" else "%s"
         if self._clause is None:
-            names: list[str] = []
-            for found in _NAMED.finditer(self._texts[dialect]):
-                names.append(found[1])
-            return Prepared(_NAMED.sub(mark, self._texts[dialect]), names, {}, mark)
+            text = self._texts[dialect]
+            return Prepared(_NAMED.sub(mark, text), _NAMED.findall(text), {}, mark)
         compiled: Any = self._clause.compile(dialect=DIALECTS[dialect])
         # `params` has every bind; those that a caller must give are the ones marked as required.
         constants = {
