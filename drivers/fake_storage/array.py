@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from . import shapes
-from .drift import Clock
+from .drift import Clock, Drift
 from .identity import Dice
 from .kinds import MAX_COUNT
 from .settings import Settings
@@ -40,7 +40,7 @@ class Array:
 
     def now(self, what: str) -> Snapshot:
         """What the array looks like to a reader of `what`, a kind or `storage`, now."""
-        return self.at(self.clock.read(what))
+        return self.at(0 if self.settings.drift == Drift() else self.clock.read(what))
 
     def at(self, tick: int) -> Snapshot:
         latest = self._latest

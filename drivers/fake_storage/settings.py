@@ -57,6 +57,8 @@ def read(access_info: AccessInfo) -> Settings:
     except ValueError as error:
         raise bad("fail", str(error)) from None
     period = _number(attributes, "drift_period_s", 0.0)
+    if period and (changes.removed or changes.added):
+        raise bad("drift_period_s", "'removed' and 'added' of the drift count syncs and go without a period")
     return Settings(
         identity=Identity(address_of(access_info), attributes.get("array", "")),
         seed=attributes.get("seed", ""),
