@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, cast
 
 import xxhash
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -63,7 +63,8 @@ class Kind:
 
     @property
     def descriptor(self) -> Descriptor:
-        return self.message.DESCRIPTOR
+        """The message's descriptor."""
+        return cast("Descriptor", self.message.DESCRIPTOR)
 
     @cached_property
     def name(self) -> str:
@@ -119,7 +120,7 @@ class Kind:
     def references(self) -> tuple[Reference, ...]:
         """The fields that refer to other kinds."""
         return tuple(
-            Reference(found.name, found.GetOptions().Extensions[options_pb2.references], found.is_repeated)
+            Reference(found.name, found.GetOptions().Extensions[options_pb2.references], _repeated(found))
             for found in self.descriptor.fields
             if found.GetOptions().Extensions[options_pb2.references]
         )
@@ -133,12 +134,12 @@ class Kind:
     def seed(self) -> int:
         """What digests of rows begin with: another value for another schema or treatment of the message."""
         fields = sorted(
-            (found.number, found.name, found.type, found.is_repeated)
+            (found.number, found.name, found.type, _repeated(found))
             for found in self.descriptor.fields
             if found.number < CORE_FIELDS
         )
         columns = [(column.name, column.type, sorted(column.numbers.items())) for column in self.columns]
-        return xxhash.xxh3_64_intdigest(repr((_NORMALISER, fields, columns)))
+        return xxhash.xxh3_64_intdigest(repr((_NORMALISER, fields, columns)).encode())
 
 
 def enum_text(value: object) -> str:
@@ -149,6 +150,13 @@ def enum_text(value: object) -> str:
         return str(text)
     first = value.type.values[0].name.removesuffix("UNSPECIFIED")  # type: ignore[attr-defined]
     return str(value.name.removeprefix(first).lower())  # type: ignore[attr-defined]
+
+
+def _repeated(described: FieldDescriptor) -> bool:
+    # The oldest runtimes that we support know `label` only, the newest `is_repeated` only.
+    if hasattr(described, "is_repeated"):
+        return bool(described.is_repeated)
+    return bool(getattr(described, "label") == FieldDescriptor.LABEL_REPEATED)  # noqa: B009 - gone in new ones
 
 
 def _numbers(described: FieldDescriptor) -> dict[str, int]:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.store.statement import Dialect, Parameters, Statement
+
+if TYPE_CHECKING:
+    from services.store.sequence import Sequence
 
 Row = tuple[Any, ...]
 
 
 class Connection:
-    """What a piece of work gets. `raw` is the driver's own connection, for bulk loading."""
+    """What a piece of work gets. `raw` is the driver's own connection, for bulk loading.
 
-    __slots__ = ("_depth", "_signals", "dialect", "raw")
+    The writer's connection also gives numbers for new rows: `connection.sequence.take(connection, count)`.
+    """
+
+    __slots__ = ("_depth", "_signals", "dialect", "raw", "sequence")
+
+    sequence: Sequence
 
     def __init__(self, raw: Any, dialect: Dialect) -> None:
         self.raw = raw

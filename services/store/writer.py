@@ -15,6 +15,7 @@ from services.store.backend import Backend
 from services.store.connection import Connection
 from services.store.errors import StoreFault, is_database_error, translated
 from services.store.notifications import notify
+from services.store.sequence import Sequence
 from services.store.signals import Signals
 
 T = TypeVar("T")
@@ -62,6 +63,7 @@ class Writer:
         self._backend = backend
         self._signals = signals
         self._connection: Connection | None = backend.writer()
+        self._sequence = Sequence()
         self._queue = _Queue()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name="store-write", daemon=True)
@@ -142,6 +144,7 @@ class Writer:
             self._connection = None
         if self._connection is None:
             self._connection = self._backend.writer()
+        self._connection.sequence = self._sequence
         self._backend.begin(self._connection)
         return self._connection
 

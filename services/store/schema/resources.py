@@ -11,7 +11,7 @@ one for each field that refers to another resource.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Table
+from sqlalchemy import Column, Index, Sequence, Table
 
 from services.store.schema.columns import (
     bigint,
@@ -23,6 +23,10 @@ from services.store.schema.columns import (
     ordered_index,
     text,
 )
+
+WRITER_NUMBERS = "writer_numbers"
+Sequence(WRITER_NUMBERS, metadata=metadata)
+"""PostgreSQL only: each process that writes takes a number, the last bits of its rows' `seq`."""
 
 
 def resource_table(name: str, *columns: Column[int] | Column[str]) -> Table:

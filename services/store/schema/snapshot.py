@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateSequence, CreateTable
 
 from services.store.schema import metadata
 from services.store.statement import DIALECTS, Dialect
@@ -20,6 +20,8 @@ def rendered(dialect: Dialect) -> str:
     """All tables and indexes as statements that end in `;` and an empty line."""
     target = DIALECTS[dialect]
     statements: list[str] = []
+    if target.supports_sequences:
+        statements.extend(str(CreateSequence(item).compile(dialect=target)) for item in metadata._sequences.values())
     for table in metadata.sorted_tables:
         statements.append(str(CreateTable(table).compile(dialect=target)))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):

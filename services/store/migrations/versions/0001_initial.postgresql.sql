@@ -1,3 +1,5 @@
+CREATE SEQUENCE writer_numbers;
+
 CREATE TABLE access_endpoints (
     storage_no INTEGER NOT NULL,
     block TEXT COLLATE "C" NOT NULL,
