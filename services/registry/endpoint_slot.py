@@ -1,0 +1,126 @@
+"""Keeps the connection to a host that somebody else runs. Whether it lives is judged by our own dial."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from services.calls.errors import CallError
+from services.registry.channel import HostChannel
+from services.registry.errors import StartFailed
+from services.registry.host import Host, HostState
+from services.registry.manifest import EndpointHost, Manifest
+from services.registry.settings import HostSettings
+
+log = logging.getLogger(__name__)
+
+
+class EndpointSlot:
+    """At most one connection; a broken one is dialled anew by the next call."""
+
+    def __init__(self, manifest: Manifest, settings: HostSettings) -> None:
+        assert isinstance(manifest.host, EndpointHost)
+        self.manifest = manifest
+        self.current: Host | None = None
+        self.failure = ""
+        """Why the last dial failed; empty after one that didn't."""
+        self.deaths = 0
+        self._address = manifest.host
+        self._settings = settings
+        self._dialling: asyncio.Task[str] | None = None
+        self._closed = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def starting(self) -> bool:
+        """Whether the host is being dialled."""
+        return self._dialling is not None
+
+    def serving(self) -> Host | None:
+        """The host, if it is connected."""
+        return self.current
+
+    async def host(self) -> Host:
+        """The host, dialled if need be. CallError DRIVER_HOST_UNAVAILABLE where it doesn't answer."""
+        while self.current is None:
+            if self._closed:
+                raise CallError("SERVICE_UNAVAILABLE", "The connections to driver hosts are being closed.")
+            if self._dialling is None:
+                self._dialling = asyncio.create_task(self._dial())
+            failure = await asyncio.shield(self._dialling)
+            if failure:
+                name, endpoint = self.manifest.name, self._address.endpoint
+                raise CallError(
+                    "DRIVER_HOST_UNAVAILABLE",
+                    f"The host of driver {name} at {endpoint} can't be used: {failure}.",
+                    metadata={"driver": name, "endpoint": endpoint},
+                )
+        return self.current
+
+    async def lost(self, host: Host) -> bool:
+        """A call ended as if the connection broke. Whether that host is gone: then the next call dials."""
+        if host is self.current:
+            try:
+                info = await host.channel.info(self._settings.connect_timeout)
+                # Whoever answers may be its successor.
+                if info.server_id == host.info.server_id:
+                    return False
+            except (grpc.aio.AioRpcError, DecodeError) as error:
+                log.warning("driver host %s at %s is lost: %s", host.name, host.endpoint, error)
+            self._drop(host)
+        return True
+
+    def answered(self, host: Host) -> None:
+        """A call to an array ended there with an answer."""
+        host.answered = True
+
+    async def stop(self, grace: float) -> None:
+        """Closes the connection when its calls have ended, after `grace` seconds at the latest."""
+        self._closed = True
+        if self._dialling is not None:
+            self._dialling.cancel()
+            await asyncio.gather(self._dialling, return_exceptions=True)
+        if self.current is not None:
+            try:
+                async with asyncio.timeout(grace):
+                    await self.current.quiet.wait()
+            except TimeoutError:
+                log.warning("%d calls to %s are cut", len(self.current.calls), self._address.endpoint)
+            self._drop(self.current)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _dial(self) -> str:
+        host = Host(self.manifest, self._address.endpoint)
+        try:
+            try:
+                channel = HostChannel(self._address.target, self._address.tls)
+            except OSError as error:
+                raise StartFailed(f"a TLS file can't be read: {error}") from error
+            await host.introduce(channel, self._settings.connect_timeout)
+        except StartFailed as failure:
+            if self.failure != failure.message:
+                log.warning("driver host %s at %s: %s", host.name, host.endpoint, failure.message)
+            self.failure = failure.message
+            return failure.message
+        finally:
+            self._dialling = None
+        self.failure = ""
+        host.state = HostState.SERVING
+        self.current = host
+        log.info("driver host %s at %s serves", host.name, host.endpoint)
+        return ""
+
+    def _drop(self, host: Host) -> None:
+        if self.current is not host:
+            return
+        self.current = None
+        self.deaths += not self._closed
+        host.state = HostState.DEAD
+        host.gone.set()
+        task = asyncio.create_task(host.close_channel())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

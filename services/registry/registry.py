@@ -1,0 +1,129 @@
+"""The registry as the rest of the core sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from delphis.driver.v1 import storage_driver_pb2
+from services.calls.errors import CallError, invalid
+from services.registry import discovery
+from services.registry.catalogue import Catalogue, PreferenceStore
+from services.registry.discovery import Found
+from services.registry.driver_hosts import DriverHosts, Lease
+from services.registry.manifest import Pair
+from services.registry.settings import HostSettings
+from services.registry.supervisor import Supervisor
+from services.registry.suspects import Record
+
+log = logging.getLogger(__name__)
+
+_RESCAN_AT_MOST_EVERY = 1.0
+
+
+class Registry:
+    """Knows the drivers, and hands out their hosts. To be used from one event loop."""
+
+    def __init__(
+        self,
+        settings: HostSettings,
+        folders: Sequence[Path],
+        preferences: PreferenceStore,
+        *,
+        entry_points: bool = True,
+    ) -> None:
+        self.supervisor = Supervisor(settings)
+        self.catalogue = Catalogue()
+        self._folders = tuple(folders)
+        self._preferences = preferences
+        self._installed = Found((), ())
+        self._entry_points = entry_points
+        self._scanned = 0.0
+
+    async def start(self) -> None:
+        """Finds the drivers. Starts no host: that is done by the first call."""
+        self.catalogue = Catalogue(await self._preferences.load())
+        if self._entry_points:
+            # Reads the metadata of every installed package; they don't change while the process runs.
+            self._installed = await asyncio.to_thread(discovery.in_entry_points, len(self._folders))
+        self.rescan()
+        self.supervisor.start()
+
+    async def stop(self, grace: float) -> None:
+        """Ends all hosts; their calls have `grace` seconds to finish."""
+        await self.supervisor.stop(grace)
+
+    def rescan(self) -> None:
+        """Reads the manifests anew. A driver whose manifest changed gets new hosts."""
+        self._scanned = time.monotonic()
+        known = set(self.catalogue.broken)
+        self.catalogue.update([discovery.in_folders(self._folders), self._installed])
+        for broken in self.catalogue.broken:
+            if broken not in known:
+                log.error("driver %s (%s) can't be used: %s", broken.name, broken.origin, broken.error)
+        self.supervisor.keep(self.catalogue.manifests())
+
+    def refresh(self) -> None:
+        """Reads the manifests anew, unless that was done a moment ago."""
+        if time.monotonic() - self._scanned > _RESCAN_AT_MOST_EVERY:
+            self.rescan()
+
+    async def lease(self, pair: Pair, storage_id: str, method: str) -> Lease:
+        """A host for one call to an array. CallError where there is no driver or no host."""
+        if not self.catalogue.serves(pair):
+            self.refresh()
+        return await self.supervisor.lease(self.catalogue.find(pair), storage_id, method)
+
+    async def info(self, pair: Pair) -> storage_driver_pb2.GetDriverInfoResponse:
+        """Who the driver of the pair is and what it wants to know; starts a host if none runs. CallError as `lease`."""
+        if not self.catalogue.serves(pair):
+            self.refresh()
+        return await self.supervisor.info(self.catalogue.find(pair))
+
+    def runs(self, pair: Pair) -> bool:
+        """Whether a host of the pair's driver runs or is being started."""
+        return any(
+            slot.starting or slot.current is not None
+            for manifest in self.catalogue.find(pair)
+            for slot in self.supervisor.of(manifest).slots()
+        )
+
+    async def prefer(self, pair: Pair, name: str) -> None:
+        """Gives the pair to this driver from now on."""
+        self.refresh()
+        if not any(pair in manifest.serves for manifest in self.catalogue.replicas(name)):
+            raise invalid("model", f"Driver {name} doesn't serve vendor {pair.vendor!r}, model {pair.model!r}.")
+        await self._preferences.save(pair, name)
+        self.catalogue.prefer(pair, name)
+
+    async def restart(self, name: str) -> None:
+        """Replaces the hosts of a driver. CallError where a new one doesn't start."""
+        self.rescan()
+        replicas = self.catalogue.replicas(name)
+        spawned = [manifest for manifest in replicas if manifest.spawned] or replicas
+        for manifest in spawned:
+            await self.supervisor.of(manifest).restart()
+
+    def distrusted(self) -> list[tuple[DriverHosts, Record]]:
+        """The suspects and the quarantined."""
+        return [(hosts, record) for hosts in self.supervisor.known() for record in hosts.ledger.records()]
+
+    def release(self, storage_id: str) -> tuple[DriverHosts, Record]:
+        """Ends an array's quarantine. CallError NOTHING_TO_ACCEPT where it is in none."""
+        for hosts in self.supervisor.known():
+            record = hosts.ledger.release(storage_id)
+            if record is not None:
+                return hosts, record
+        raise CallError(
+            "NOTHING_TO_ACCEPT",
+            f"Array {storage_id} is in no quarantine. A restart of the core ends quarantines, too.",
+            metadata={"storage_id": storage_id},
+        )
+
+    def forget(self, storage_id: str) -> None:
+        """The storage was removed."""
+        for hosts in self.supervisor.known():
+            hosts.ledger.forget(storage_id)
