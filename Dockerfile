@@ -41,6 +41,8 @@ WORKDIR /app
 COPY services services
 COPY gateway gateway
 COPY drivers drivers
+# Generated arrays and the tutorial have no place in a real core; the driver-host image has them.
+RUN rm -r drivers/fake_storage drivers/sample_vendor
 COPY deploy deploy
 # PYTHONPATH: a dependency that ships a top-level `services` must not win over ours.
 ENV PATH=/opt/delphis/bin:$PATH PYTHONPATH=/app DELPHIS_KEY_FILE=/var/lib/delphis-key/key
