@@ -46,7 +46,7 @@ RUN rm -r drivers/fake_storage drivers/sample_vendor
 COPY deploy deploy
 # PYTHONPATH: a dependency that ships a top-level `services` must not win over ours.
 ENV PATH=/opt/delphis/bin:$PATH PYTHONPATH=/app DELPHIS_KEY_FILE=/var/lib/delphis-key/key
-USER delphis
+USER 10001:10001
 EXPOSE 8190 8191
 VOLUME ["/var/lib/delphis", "/var/lib/delphis-key"]
 ENTRYPOINT ["delphis"]
@@ -57,6 +57,6 @@ COPY --from=driver-host-packages /opt/delphis /opt/delphis
 WORKDIR /app
 COPY drivers drivers
 ENV PATH=/opt/delphis/bin:$PATH PYTHONPATH=/app
-USER delphis
+USER 10001:10001
 EXPOSE 50051
 ENTRYPOINT ["python3", "-m", "delphis.sdk.host"]
