@@ -26,7 +26,7 @@ from delphis.type.v1 import options_pb2 as delphis_dot_type_dot_v1_dot_options__
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#delphis/inventory/v1/relation.proto\x12\x14\x64\x65lphis.inventory.v1\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\"\xa0\x01\n\x12ListRelatedRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12:\n\tdirection\x18\x02 \x01(\x0e\x32\'.delphis.inventory.v1.RelationDirection\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\x05\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"\xcd\x01\n\x0fRelatedResource\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tnative_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x12\n\nstorage_id\x18\x05 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x06 \x01(\x05\x12\x0e\n\x06via_id\x18\x07 \x01(\t\x12\x10\n\x08relation\x18\x08 \x01(\t\x12:\n\tdirection\x18\t \x01(\x0e\x32\'.delphis.inventory.v1.RelationDirection\"f\n\x13ListRelatedResponse\x12\x36\n\x07related\x18\x01 \x03(\x0b\x32%.delphis.inventory.v1.RelatedResource\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xab\x01\n\x11RelationDirection\x12\"\n\x1eRELATION_DIRECTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aRELATION_DIRECTION_UNKNOWN\x10\x01\x12\x1b\n\x17RELATION_DIRECTION_BOTH\x10\x02\x12\x1a\n\x16RELATION_DIRECTION_OUT\x10\x03\x12\x19\n\x15RELATION_DIRECTION_IN\x10\x04\x32\xb4\x01\n\x0fRelationService\x12\xa0\x01\n\x0bListRelated\x12(.delphis.inventory.v1.ListRelatedRequest\x1a).delphis.inventory.v1.ListRelatedResponse\"<\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\x14\xba\xbb\x18\t\x1a\x07related\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/resources/{id}/relatedBQ\n\x18\x64\x65v.delphis.inventory.v1P\x01Z/delphis.dev/go/delphis/inventory/v1;inventoryv1\xa0\xbb\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#delphis/inventory/v1/relation.proto\x12\x14\x64\x65lphis.inventory.v1\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\"\xa0\x01\n\x12ListRelatedRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12:\n\tdirection\x18\x02 \x01(\x0e\x32\'.delphis.inventory.v1.RelationDirection\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\x05\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"\xcd\x01\n\x0fRelatedResource\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tnative_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x12\n\nstorage_id\x18\x05 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x06 \x01(\x05\x12\x0e\n\x06via_id\x18\x07 \x01(\t\x12\x10\n\x08relation\x18\x08 \x01(\t\x12:\n\tdirection\x18\t \x01(\x0e\x32\'.delphis.inventory.v1.RelationDirection\"f\n\x13ListRelatedResponse\x12\x36\n\x07related\x18\x01 \x03(\x0b\x32%.delphis.inventory.v1.RelatedResource\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xac\x01\n\x11RelationDirection\x12\"\n\x1eRELATION_DIRECTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aRELATION_DIRECTION_UNKNOWN\x10\x01\x12\x1b\n\x17RELATION_DIRECTION_BOTH\x10\x02\x12\x1b\n\x17RELATION_DIRECTION_DOWN\x10\x03\x12\x19\n\x15RELATION_DIRECTION_UP\x10\x04\x32\xb4\x01\n\x0fRelationService\x12\xa0\x01\n\x0bListRelated\x12(.delphis.inventory.v1.ListRelatedRequest\x1a).delphis.inventory.v1.ListRelatedResponse\"<\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\x14\xba\xbb\x18\t\x1a\x07related\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/resources/{id}/relatedBQ\n\x18\x64\x65v.delphis.inventory.v1P\x01Z/delphis.dev/go/delphis/inventory/v1;inventoryv1\xa0\xbb\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,13 +37,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RELATIONSERVICE'].methods_by_name['ListRelated']._loaded_options = None
   _globals['_RELATIONSERVICE'].methods_by_name['ListRelated']._serialized_options = b'\220\002\001\240\273\030\002\262\273\030\002\010\024\272\273\030\t\032\007related\202\323\344\223\002\034\022\032/v1/resources/{id}/related'
   _globals['_RELATIONDIRECTION']._serialized_start=598
-  _globals['_RELATIONDIRECTION']._serialized_end=769
+  _globals['_RELATIONDIRECTION']._serialized_end=770
   _globals['_LISTRELATEDREQUEST']._serialized_start=123
   _globals['_LISTRELATEDREQUEST']._serialized_end=283
   _globals['_RELATEDRESOURCE']._serialized_start=286
   _globals['_RELATEDRESOURCE']._serialized_end=491
   _globals['_LISTRELATEDRESPONSE']._serialized_start=493
   _globals['_LISTRELATEDRESPONSE']._serialized_end=595
-  _globals['_RELATIONSERVICE']._serialized_start=772
-  _globals['_RELATIONSERVICE']._serialized_end=952
+  _globals['_RELATIONSERVICE']._serialized_start=773
+  _globals['_RELATIONSERVICE']._serialized_end=953
 # @@protoc_insertion_point(module_scope)

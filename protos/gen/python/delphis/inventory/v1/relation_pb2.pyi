@@ -31,13 +31,16 @@ class _RelationDirectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Rel
     """Not understood by this version."""
     RELATION_DIRECTION_BOTH: _RelationDirection.ValueType  # 2
     """Both ways."""
-    RELATION_DIRECTION_OUT: _RelationDirection.ValueType  # 3
-    """To what the resource names: a volume's pool, a pool's disks."""
-    RELATION_DIRECTION_IN: _RelationDirection.ValueType  # 4
-    """To what names the resource: a pool's volumes, a volume's masking views."""
+    RELATION_DIRECTION_DOWN: _RelationDirection.ValueType  # 3
+    """Towards the disks: what the resource lies on."""
+    RELATION_DIRECTION_UP: _RelationDirection.ValueType  # 4
+    """Towards the hosts: what uses the resource."""
 
 class RelationDirection(_RelationDirection, metaclass=_RelationDirectionEnumTypeWrapper):
-    """Which way to walk."""
+    """Which way to walk. The way leads from initiators over hosts, groups and
+    masking views, volumes and filesystems to pools and disks; ports and
+    controllers lie below masking views too.
+    """
 
 RELATION_DIRECTION_UNSPECIFIED: RelationDirection.ValueType  # 0
 """Not set."""
@@ -45,10 +48,10 @@ RELATION_DIRECTION_UNKNOWN: RelationDirection.ValueType  # 1
 """Not understood by this version."""
 RELATION_DIRECTION_BOTH: RelationDirection.ValueType  # 2
 """Both ways."""
-RELATION_DIRECTION_OUT: RelationDirection.ValueType  # 3
-"""To what the resource names: a volume's pool, a pool's disks."""
-RELATION_DIRECTION_IN: RelationDirection.ValueType  # 4
-"""To what names the resource: a pool's volumes, a volume's masking views."""
+RELATION_DIRECTION_DOWN: RelationDirection.ValueType  # 3
+"""Towards the disks: what the resource lies on."""
+RELATION_DIRECTION_UP: RelationDirection.ValueType  # 4
+"""Towards the hosts: what uses the resource."""
 Global___RelationDirection: _TypeAlias = RelationDirection  # noqa: Y015
 
 @_typing.final
@@ -129,7 +132,7 @@ class RelatedResource(_message.Message):
     relation: _builtins.str
     """The field that makes the relation, such as `native_storage_pool_id`."""
     direction: Global___RelationDirection.ValueType
-    """OUT: the resource before it names it. IN: it names the resource before it."""
+    """The way that led here."""
     def __init__(
         self,
         *,

@@ -137,21 +137,27 @@ class Resource(_message.Message):
 
     KIND_FIELD_NUMBER: _builtins.int
     PLURAL_FIELD_NUMBER: _builtins.int
+    LAYER_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """The kind in the singular, snake_case: `storage_pool`."""
     plural: _builtins.str
     """The kind in the plural, snake_case, as in paths and envelopes:
     `storage_pools`.
     """
+    layer: _builtins.int
+    """Place on the way from the hosts (low) to the disks (high), by which
+    relations are walked up or down.
+    """
     def __init__(
         self,
         *,
         kind: _builtins.str = ...,
         plural: _builtins.str = ...,
+        layer: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "plural", b"plural"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "layer", b"layer", "plural", b"plural"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
