@@ -79,8 +79,8 @@ class ListRelatedRequest(_message.Message):
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
-    """The `next_page_token` of the page before; or `after:ID`, to go on behind the
-    item with that id. Every other field must be as in the first call.
+    """The `next_page_token` of the page before. Every other field must be as in
+    the first call.
     """
     def __init__(
         self,

@@ -1,0 +1,1 @@
+"""What lies below and above a resource on the way from hosts to disks."""
