@@ -25,7 +25,7 @@ from services.store.statement import statement
 MAX_DEPTH = 6
 MAX_PAGE = 1000
 
-_DIRECTIONS: dict[Way, pb.RelationDirection] = {
+_DIRECTIONS: dict[Way, pb.RelationDirection.ValueType] = {
     "down": pb.RELATION_DIRECTION_DOWN,
     "up": pb.RELATION_DIRECTION_UP,
 }
