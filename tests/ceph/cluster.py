@@ -199,7 +199,11 @@ class CephCluster:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "CEPH_CONF": str(self.folder / "ceph.conf"), "LC_ALL": "C.UTF-8"}
+        return {
+            "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+            "CEPH_CONF": str(self.folder / "ceph.conf"),
+            "LC_ALL": "C.UTF-8",
+        }
 
     def _format(self, disks: Iterable[str]) -> None:
         commands = [

@@ -23,7 +23,8 @@ CAPABILITIES: dict[str, dict[str, str]] = {
 
 def configuration(folder: Path, *, fsid: str, monitor_port: int) -> str:
     """The text of ceph.conf. Everything listens on loopback and stays in the folder."""
-    settings = {
+    socket = folder / "run" / "$name.asok"
+    settings: dict[str, dict[str, object]] = {
         "global": {
             "fsid": fsid,
             "mon host": f"v2:127.0.0.1:{monitor_port}",
@@ -35,7 +36,6 @@ def configuration(folder: Path, *, fsid: str, monitor_port: int) -> str:
             "ms bind msgr1": "false",
             "keyring": folder / "client.admin.keyring",
             "run dir": folder / "run",
-            "admin socket": folder / "run" / "$name.asok",
             "log file": folder / "log" / "$name.log",
             "crash dir": folder / "crash",
             # Two copies on disks of one machine.
@@ -58,10 +58,11 @@ def configuration(folder: Path, *, fsid: str, monitor_port: int) -> str:
             "bluestore block db size": 0,
             "bluestore block wal size": 0,
         },
-        "mon": {"mon data": folder / "mon"},
-        "mgr": {"mgr data": folder / "mgr"},
-        "mds": {"mds data": folder / "mds"},
-        "osd": {"osd data": folder / "osd$id"},
+        # Daemons only: clients that run at the same time would quarrel about theirs.
+        "mon": {"mon data": folder / "mon", "admin socket": socket},
+        "mgr": {"mgr data": folder / "mgr", "admin socket": socket},
+        "mds": {"mds data": folder / "mds", "admin socket": socket},
+        "osd": {"osd data": folder / "osd$id", "admin socket": socket},
     }
     lines: list[str] = []
     for section, entries in settings.items():
