@@ -1,0 +1,225 @@
+"""The gateway as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from gateway import guard
+from gateway.backend import Backend
+from gateway.dialect import DELFIN, Dialect
+from gateway.exchange import Disconnected, Exchange, Receive, Scope, Send
+from gateway.faults import Faults
+from gateway.operation import JSON, HttpAnswer, HttpRequest, Operation
+from gateway.routes import Match, RouteTable
+from services.calls.errors import CallError
+from services.calls.invoker import Invoker
+from services.calls.pipeline import Ingress
+
+log = logging.getLogger(__name__)
+
+_ROOTS = frozenset({"/", "/v1", "/v1/"})
+_HANDLER_HEADERS = "delphis-"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """How a gateway behaves."""
+
+    login: bool = True
+    """Callers prove themselves by tokens. False: only programs of this machine are let in, see `guard`."""
+    max_body_bytes: int = 4 * 1024 * 1024
+    body_seconds: float = 30.0
+    """Time in which a request's body must come."""
+    refresh_seconds: float = 30.0
+    """Time between two looks at what the backends serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path leads to."""
+
+    operation: Operation
+    backend: Backend
+
+
+class Gateway:
+    """Serves over HTTP what its backends serve over gRPC and bind to paths.
+
+    Example:
+        gateway = Gateway(GatewaySettings(login=False))
+        await gateway.start({"core": LocalInvoker(pipeline, reflection)})
+        server = await serve(gateway, "127.0.0.1", 8190)
+    """
+
+    def __init__(self, settings: GatewaySettings | None = None) -> None:
+        self.settings = settings or GatewaySettings()
+        self.backends: list[Backend] = []
+        self._routes: RouteTable[Target] = RouteTable()
+        self._faults = Faults()
+        self._index = b"{}"
+
+    async def start(self, invokers: Mapping[str, Invoker]) -> None:
+        """Imports what the invokers serve. One that is away is tried again in the background.
+
+        Args:
+            invokers: By name, for the log. Where two serve the same path, the first one has it.
+        """
+        self.backends = [
+            Backend(name, invoker, refresh=self.settings.refresh_seconds, changed=self._changed)
+            for name, invoker in invokers.items()
+        ]
+        await asyncio.gather(*(backend.start() for backend in self.backends))
+        self._changed()
+
+    async def stop(self) -> None:
+        """Ends the background work; does not close the invokers' channels."""
+        await asyncio.gather(*(backend.stop() for backend in self.backends))
+
+    @property
+    def ready(self) -> bool:
+        """Whether every backend has been imported."""
+        return all(backend.descriptors is not None for backend in self.backends)
+
+    def _changed(self) -> None:
+        """Makes the routes anew; requests under way keep the old ones."""
+        routes: RouteTable[Target] = RouteTable(
+            (operation.binding.http_method, operation.binding.template, Target(operation, backend))
+            for backend in self.backends
+            for operation in backend.operations
+        )
+        for method, template, target in routes.refused:
+            log.warning(
+                "%s %s is bound twice; %s does not get it", method, template.text, target.operation.binding.path
+            )
+        self._routes = routes
+        self._index = self._described()
+
+    def _described(self) -> bytes:
+        """What `GET /v1` answers: the paths there are."""
+        paths: dict[str, set[str]] = {}
+        for backend in self.backends:
+            for operation in backend.operations:
+                binding = operation.binding
+                paths.setdefault(binding.template.text, set()).add(binding.http_method)
+        listed = [{"path": path, "methods": sorted(methods)} for path, methods in sorted(paths.items())]
+        services = sorted(
+            {service.full_name for one in self.backends if one.descriptors for service in one.descriptors.services}
+        )
+        return orjson.dumps({"name": "delphis", "version": "v1", "services": services, "paths": listed})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request; every answer but that of an action without content is JSON."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"only HTTP is served, not {scope['type']}")
+        exchange = Exchange(scope, receive, send)
+        unread = exchange.has_body
+        match: Match[Target] | None = None
+        try:
+            if not self.settings.login:
+                guard.check(scope["headers"])
+            match = self._match(exchange)
+            if match is None:
+                answer = self._without_route(exchange)
+            else:
+                body = await exchange.body(self.settings.max_body_bytes, self.settings.body_seconds) if unread else b""
+                unread = False
+                answer = await self._call(exchange, match, body)
+        except CallError as error:
+            answer = self._fault(error, match)
+        except Disconnected:
+            return
+        except asyncio.CancelledError:  # the server ends, and does not wait any longer
+            answer = self._fault(CallError("SERVICE_UNAVAILABLE", "Delphis stops.", retry_after=1.0), match)
+        except Exception as error:
+            log.error("request %s: %s %s failed", exchange.request_id, exchange.method, exchange.path, exc_info=error)
+            answer = self._fault(_internal(exchange.request_id), match)
+        await exchange.answer(answer, close=unread)
+
+    def _match(self, exchange: Exchange) -> Match[Target] | None:
+        method = "GET" if exchange.method == "HEAD" else exchange.method
+        found = self._routes.match(method, exchange.path)
+        if found is None and exchange.path.endswith(".json"):
+            # SODA Delfin's paths have a form with this suffix. After a variable it may belong to the value.
+            found = self._routes.match(method, exchange.path.removesuffix(".json"))
+            if found is not None and found.template.segments[-1].startswith("*"):
+                return None
+        return found
+
+    async def _call(self, exchange: Exchange, match: Match[Target], body: bytes) -> HttpAnswer:
+        operation, backend = match.target.operation, match.target.backend
+        content_type = exchange.headers.get(b"content-type", b"") if body else b""
+        request, empty = operation.reader.read(HttpRequest(match.variables, exchange.query, body, content_type))
+        timeout = exchange.timeout()
+        ingress = Ingress(
+            exchange.token, exchange.request_id, operation.deadline if timeout is None else timeout, exchange.peer
+        )
+        try:
+            answer = await backend.invoker.unary(operation.path, request, ingress)
+        except CallError as error:
+            backend.saw(error)
+            raise
+        writer = operation.exact_writer if exchange.wants_int64_text else operation.writer
+        written = writer.write(answer.body, empty_list=empty)
+        if answer.headers:
+            own = [
+                (name.lower().encode("latin-1"), value.encode("latin-1"))
+                for name, value in answer.headers.items()
+                if name.lower().startswith(_HANDLER_HEADERS) and value.isascii() and value.isprintable()
+            ]
+            return HttpAnswer(written.status, [*written.headers, *own], written.body)
+        return written
+
+    def _without_route(self, exchange: Exchange) -> HttpAnswer:
+        """What is answered where no binding fits."""
+        methods = self._routes.methods(exchange.path)
+        if exchange.path in _ROOTS:
+            methods = sorted({*methods, "GET"})
+            if exchange.method in ("GET", "HEAD"):
+                return HttpAnswer(200, [JSON], self._index)
+        if methods:
+            allow: list[str] = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
+            header = (b"allow", ", ".join(allow).encode())
+            if exchange.method == "OPTIONS":
+                return HttpAnswer(204, [header], b"")
+            fault = self._fault(
+                CallError(
+                    "METHOD_NOT_SUPPORTED",
+                    f"{exchange.path} can't be called with {exchange.method}, only with {', '.join(methods)}.",
+                    metadata={"method": exchange.method, "allowed": ", ".join(methods)},
+                ),
+                None,
+            )
+            return HttpAnswer(fault.status, [*fault.headers, header], fault.body)
+        for backend in self.backends:
+            backend.refresh_soon()
+        if not self.ready:
+            raise CallError(
+                "SERVICE_UNAVAILABLE",
+                "A service behind the gateway has not been reached yet, so its paths are not known. Try again.",
+                retry_after=1.0,
+            )
+        raise CallError(
+            "NO_SUCH_ACTION",
+            f"There is no {exchange.path}. GET /v1 lists the paths.",
+            metadata={"path": exchange.path},
+        )
+
+    def _fault(self, error: CallError, match: Match[Target] | None) -> HttpAnswer:
+        faults: Faults = self._faults
+        dialect: Dialect = DELFIN
+        if match is not None:
+            faults, dialect = match.target.backend.faults, match.target.operation.dialect
+        return faults.answer(error, dialect)
+
+
+def _internal(request_id: str) -> CallError:
+    return CallError(
+        "INTERNAL",
+        f"A fault of Delphis; the log has it under request {request_id}.",
+        metadata={"request_id": request_id},
+    )
