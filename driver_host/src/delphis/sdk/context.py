@@ -61,6 +61,10 @@ class Context:
         """Nobody waits for the answer any more: the caller gave up, or the deadline passed."""
         return self._cancelled or self.remaining == 0.0
 
+    def cancel(self) -> None:
+        """Called by the host: nobody waits for the answer any more."""
+        self._cancelled = True
+
     def check(self) -> None:
         """Raises `errors.ArrayTimeout` when nobody waits for the answer any more. For long loops."""
         if self.cancelled:

@@ -168,7 +168,7 @@ class Secrets:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._by_owner: dict[object, set[str]] = {}
-        self._pattern: re.Pattern[str] | None = None
+        self._spellings: tuple[str, ...] = ()
         self._stale = False
 
     def add(self, owner: object, secrets: Iterable[str]) -> None:
@@ -192,22 +192,21 @@ class Secrets:
         """The text with every secret in it replaced by `***`."""
         if self._stale:
             with self._lock:
-                self._pattern = self._compiled()
                 self._stale = False
-        pattern = self._pattern
-        return pattern.sub(MASK, text) if pattern is not None else text
+                self._spellings = self._longest_first()
+        # A search for each is faster than one regular expression of thousands of alternatives (1,000 sessions).
+        for spelling in self._spellings:
+            if spelling in text:
+                if len(spelling) >= SHORTEST_ANYWHERE:
+                    text = text.replace(spelling, MASK)
+                else:
+                    text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", lambda _: MASK, text)
+        return text
 
-    def _compiled(self) -> re.Pattern[str] | None:
-        spellings = {spelling for held in self._by_owner.values() for secret in held for spelling in _spellings(secret)}
-        if not spellings:
-            return None
-        longest_first = sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
-        return re.compile(
-            "|".join(
-                re.escape(spelling) if len(spelling) >= SHORTEST_ANYWHERE else rf"(?<!\w){re.escape(spelling)}(?!\w)"
-                for spelling in longest_first
-            )
-        )
+    def _longest_first(self) -> tuple[str, ...]:
+        secrets = {secret for held in self._by_owner.values() for secret in held}
+        spellings = {spelling for secret in secrets for spelling in _spellings(secret)}
+        return tuple(sorted(spellings, key=lambda spelling: (-len(spelling), spelling)))
 
 
 SECRETS = Secrets()

@@ -1,0 +1,123 @@
+"""`delphis-driver`: run a driver by hand, or in a container."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import re
+import sys
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from delphis.sdk.driver import StorageDriver
+from delphis.sdk.host.settings import PREFIX, HostSettings, Pair, SettingsError, from_environment
+
+MANIFEST = "driver.toml"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point of the script `delphis-driver`."""
+    parser = argparse.ArgumentParser(prog="delphis-driver", description="Run storage drivers for Delphis.")
+    parser.add_argument("--version", action="version", version=f"delphis-driver {_version()}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="serve a driver until interrupted", description=_run.__doc__)
+    run.add_argument(
+        "driver", metavar="FILE_OR_DIR", help=f"a Python file (FILE.py or FILE.py:Class), or a folder with {MANIFEST}"
+    )
+    run.add_argument(
+        "--endpoint", metavar="ADDRESS", help="unix:///path or tcp://host:port; default: a socket in a new folder"
+    )
+    given = parser.parse_args(arguments)
+    try:
+        settings = _run(given.driver, given.endpoint)
+    except SettingsError as error:
+        parser.exit(2, f"delphis-driver: {error}\n")
+    from delphis.sdk.host import server
+
+    server.leave(server.main(settings))
+
+
+def _version() -> str:
+    try:
+        return metadata.version("delphis-driver-sdk")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def _run(driver: str, endpoint: str | None) -> HostSettings:
+    """Serves a driver at a socket. Settings come from DELPHIS_DRIVER_* as for a host that Delphis starts."""
+    environment = dict(os.environ)
+    if endpoint is not None:
+        environment[PREFIX + "ENDPOINT"] = endpoint
+    elif not environment.get(PREFIX + "ENDPOINT"):
+        environment[PREFIX + "ENDPOINT"] = f"unix://{tempfile.mkdtemp(prefix='delphis-driver-')}/host.sock"
+    path = Path(driver)
+    if path.is_dir() or path.name == MANIFEST:
+        return _from_manifest(path if path.is_dir() else path.parent, environment)
+    file, _, attribute = driver.partition(":")
+    path = Path(file)
+    if not path.is_file():
+        raise SettingsError(f"There is no file or folder {file}.")
+    name = f"local.{re.sub(r'[^a-z0-9]+', '-', path.stem.lower()).strip('-')}"
+    return from_environment(
+        environment.get(PREFIX + "NAME") or name, f"{path.resolve()}:{attribute or _only_class(path)}", environment
+    )
+
+
+def _from_manifest(folder: Path, environment: dict[str, str]) -> HostSettings:
+    folder = folder.resolve()
+    try:
+        manifest: dict[str, Any] = tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        name, driver_class = str(manifest["name"]), str(manifest["host"]["class"])
+        serves = tuple(Pair(str(pair["vendor"]), str(pair["model"])) for pair in manifest["serves"])
+    except OSError as error:
+        raise SettingsError(f"{folder / MANIFEST} can't be read: {error.strerror}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{folder / MANIFEST} is no TOML: {error}.") from None
+    except KeyError as error:
+        raise SettingsError(f"{folder / MANIFEST} lacks {error.args[0]!r}.") from None
+    except TypeError:
+        raise SettingsError(
+            f"{folder / MANIFEST} must have name, [[serves]] with vendor and model, [host] with class."
+        ) from None
+    place, _, attribute = driver_class.rpartition(":")
+    if place.endswith(".py"):
+        driver_class = f"{folder / place}:{attribute}"
+    else:
+        _make_importable(place, folder)
+    settings = from_environment(name, driver_class, environment)
+    return replace(
+        settings, version=settings.version or str(manifest.get("version", "")), serves=settings.serves or serves
+    )
+
+
+def _make_importable(module: str, folder: Path) -> None:
+    """Lets the module of a manifest be imported from the folder, or one above it, that holds it."""
+    place = Path(*module.split("."))
+    for root in (folder, *folder.parents[:3]):
+        if (root / place.with_suffix(".py")).is_file() or (root / place / "__init__.py").is_file():
+            sys.path.insert(0, str(root))
+            return
+
+
+def _only_class(path: Path) -> str:
+    """The name of the one driver in a file."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise SettingsError(f"{path} can't be read as Python: {error}.") from None
+    found = [node.name for node in tree.body if isinstance(node, ast.ClassDef) and any(map(_is_driver, node.bases))]
+    if len(found) != 1:
+        what = f"the drivers {', '.join(found)}" if found else "no subclass of StorageDriver"
+        raise SettingsError(f"{path} has {what}: name the class, as in {path}:Class.")
+    return found[0]
+
+
+def _is_driver(base: Any) -> bool:
+    return ast.unparse(base).rpartition(".")[2] == StorageDriver.__name__

@@ -1,0 +1,1 @@
+"""The process that runs a driver: what `python -m delphis.sdk.host` does."""

@@ -1,0 +1,209 @@
+"""Runs a host: from its settings to its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import ipaddress
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from delphis.sdk.host import logs, metrics, process
+from delphis.sdk.host.calls import Calls
+from delphis.sdk.host.contract import SERVICE
+from delphis.sdk.host.loading import LoadedDriver, load
+from delphis.sdk.host.metrics import Metrics
+from delphis.sdk.host.reflection import Reflection
+from delphis.sdk.host.service import StorageDriverService
+from delphis.sdk.host.settings import HostSettings, SettingsError, Tls
+
+log = logging.getLogger(__name__)
+
+HEALTH = "grpc.health.v1.Health"
+# Between two looks at what changes slowly: stuck calls, idle sessions.
+HOUSEKEEPING = 0.5
+LOGOUT_GRACE = 10.0
+
+_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.so_reuseport", 0),  # a second host at the same address is a mistake, not a partner
+    ("grpc.max_receive_message_length", 16 << 20),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+def main(settings: HostSettings) -> int:
+    """Serves until told to stop. Returns the process's exit code."""
+    logs.start(settings.log_level)
+    process.keep_memory_private()
+    if settings.parent_pid is not None and os.getppid() != settings.parent_pid:
+        log.error("process %d, which started this host, has ended already", settings.parent_pid)
+        return 1
+    loaded = load(settings.driver_class)
+    # A driver's module may have changed how signals are treated.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        code = asyncio.run(_serve(settings, loaded))
+    except SettingsError as error:
+        log.error("%s", error)
+        return 2
+    if settings.endpoint.startswith("unix:"):
+        Path(_socket_path(settings.endpoint)).unlink(missing_ok=True)
+    return code
+
+
+def leave(code: int) -> None:
+    """Ends the process without waiting for threads that don't come back."""
+    logging.shutdown()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(code)
+
+
+async def _serve(settings: HostSettings, loaded: LoadedDriver) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    calls = Calls(settings, loaded)
+    counted = Metrics(settings.driver, lambda: _gauges(calls, service))
+    service = StorageDriverService(settings, loaded, calls, counted)
+    healthy = health.aio.HealthServicer()
+    server = grpc.aio.server(options=_OPTIONS)
+    server.add_generic_rpc_handlers((service, Reflection((SERVICE.full_name, HEALTH))))
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    address = _listen(server, settings)
+    await _set_health(healthy, serving=True, loaded=loaded.driver is not None)
+    await server.start()
+    metrics_server = None
+    if settings.metrics is not None:
+        try:
+            metrics_server = await metrics.serve(settings.metrics, counted.text)
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"DELPHIS_DRIVER_METRICS {settings.metrics!r} can't be served: {error}.") from None
+    # What is loaded by now stays: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    process.say_ready(settings.ready_fd)
+    log.info("the driver %s serves at %s", settings.driver, address)
+
+    tasks = [asyncio.create_task(_housekeeping(calls, healthy, loaded))]
+    if settings.parent_pid is not None:
+        tasks.append(asyncio.create_task(process.watch_parent(settings.parent_pid, stop.set)))
+    await stop.wait()
+
+    log.info("the driver %s stops; %d calls are under way", settings.driver, service.in_flight)
+    for task in tasks:
+        task.cancel()
+    await healthy.enter_graceful_shutdown()
+    await _drain(server, service, settings.drain)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LOGOUT_GRACE):
+            await calls.sessions.close_all()
+    if metrics_server is not None:
+        metrics_server.close()
+    return 0
+
+
+async def _drain(server: grpc.aio.Server, service: StorageDriverService, grace: float) -> None:
+    """Takes no more calls, and waits for those under way; health watchers would wait for ever."""
+    stopping = asyncio.ensure_future(server.stop(grace))
+    await asyncio.wait(
+        {stopping, asyncio.ensure_future(service.idle.wait())}, timeout=grace, return_when="FIRST_COMPLETED"
+    )
+    if service.in_flight:
+        log.warning("%d calls did not end within %g s", service.in_flight, grace)
+    await asyncio.sleep(0)  # the last answer is handed to gRPC
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(server.stop(0.1), 1)
+
+
+async def _housekeeping(calls: Calls, healthy: Any, loaded: LoadedDriver) -> None:
+    asked = False
+    while True:
+        await asyncio.sleep(HOUSEKEEPING)
+        calls.sessions.close_idle()
+        if calls.wants_replacement and not asked:
+            asked = True
+            await _set_health(healthy, serving=False, loaded=loaded.driver is not None)
+            log.error(
+                "the host asks to be replaced: %s",
+                "memory ran out" if calls.out_of_memory else f"{calls.lanes.stuck} calls are stuck in the driver",
+            )
+
+
+async def _set_health(healthy: Any, *, serving: bool, loaded: bool) -> None:
+    """The process serves even where the driver could not be loaded: it says why."""
+    states = health_pb2.HealthCheckResponse
+    await healthy.set("", states.SERVING if serving else states.NOT_SERVING)
+    await healthy.set(SERVICE.full_name, states.SERVING if serving and loaded else states.NOT_SERVING)
+
+
+def _gauges(calls: Calls, service: StorageDriverService) -> dict[str, float]:
+    return {
+        "calls_in_flight": service.in_flight,
+        "calls_running": calls.lanes.running,
+        "calls_waiting": calls.lanes.waiting,
+        "calls_stuck": calls.lanes.stuck,
+        "sessions": len(calls.sessions),
+    }
+
+
+def _listen(server: grpc.aio.Server, settings: HostSettings) -> str:
+    """Binds the endpoint; the address that it has become. SettingsError where it can't be had."""
+    endpoint = settings.endpoint
+    try:
+        if endpoint.startswith("unix:"):
+            path = _socket_path(endpoint)
+            if len(path.encode()) > 107:
+                raise SettingsError(f"The socket's path is longer than the 107 bytes that the system takes: {path}")
+            before = os.umask(0o117)  # 0660: who may connect is decided by the folder and this
+            try:
+                server.add_insecure_port(f"unix:{path}")
+            finally:
+                os.umask(before)
+            return f"unix://{path}"
+        if endpoint.startswith("tcp://"):
+            host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+            bound = _listen_tcp(server, host, port, settings.tls)
+            return f"tcp://{host}:{bound}"
+    except RuntimeError as error:
+        raise SettingsError(f"The endpoint {endpoint} can't be had: {error}.") from None
+    raise SettingsError(f"The endpoint must be unix:///path or tcp://host:port, not {endpoint!r}.")
+
+
+def _listen_tcp(server: grpc.aio.Server, host: str, port: str, tls: Tls | None) -> int:
+    if tls is None:
+        if not _is_loopback(host):
+            raise SettingsError(
+                f"A host that serves at {host} needs TLS, since calls carry credentials: set DELPHIS_DRIVER_TLS_CA, "
+                "DELPHIS_DRIVER_TLS_CERT and DELPHIS_DRIVER_TLS_KEY."
+            )
+        return server.add_insecure_port(f"{host}:{port}")
+    try:
+        credentials = grpc.ssl_server_credentials(
+            [(tls.key.read_bytes(), tls.cert.read_bytes())], tls.ca.read_bytes(), require_client_auth=True
+        )
+    except OSError as error:
+        raise SettingsError(f"A TLS file can't be read: {error}.") from None
+    return server.add_secure_port(f"{host}:{port}", credentials)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _socket_path(endpoint: str) -> str:
+    return endpoint.removeprefix("unix:").removeprefix("//")
