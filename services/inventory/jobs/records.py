@@ -1,0 +1,232 @@
+"""Jobs in the store. All functions run inside a transaction of the caller's."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+
+from delphis.inventory.v1 import job_pb2
+from services.inventory import times, uuids
+from services.store.connection import Connection, Row
+from services.store.schema.jobs import jobs
+from services.store.statement import statement
+
+WAITING = job_pb2.JOB_STATE_WAITING
+RUNNING = job_pb2.JOB_STATE_RUNNING
+SUCCEEDED = job_pb2.JOB_STATE_SUCCEEDED
+PARTIAL = job_pb2.JOB_STATE_PARTIAL
+FAILED = job_pb2.JOB_STATE_FAILED
+CANCELLED = job_pb2.JOB_STATE_CANCELLED
+OPEN = (WAITING, RUNNING)
+"""States of a job that has not ended."""
+SYNC = job_pb2.JOB_TYPE_SYNC
+REMOVAL = job_pb2.JOB_TYPE_REMOVAL
+
+COLUMNS = tuple(column for column in jobs.c if column.name != "cancelled")
+_INSERT = statement(insert(jobs).values({column.name: bindparam(column.name) for column in COLUMNS}))
+_GET = statement(select(*COLUMNS).where(jobs.c.id == bindparam("id")))
+_OPEN = statement(select(*COLUMNS).where(jobs.c.state.in_(OPEN)).order_by(jobs.c.created_at))
+_OPEN_OF = statement(
+    select(*COLUMNS)
+    .where(jobs.c.storage_no == bindparam("no"), jobs.c.state.in_(OPEN), jobs.c.type == bindparam("type"))
+    .order_by(jobs.c.created_at.desc())
+    .limit(1)
+)
+_LAST_OF = statement(
+    select(*COLUMNS)
+    .where(jobs.c.storage_no == bindparam("no"), jobs.c.type == SYNC)
+    .order_by(jobs.c.created_at.desc())
+    .limit(1)
+)
+_BEGIN = statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"))
+    .where(
+        or_(
+            jobs.c.state == WAITING,
+            and_(jobs.c.state == RUNNING, jobs.c.attempt == bindparam("known_attempt")),
+        )
+    )
+    .values(state=RUNNING, attempt=jobs.c.attempt + 1, started_at=bindparam("now"))
+)
+_END = statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"), jobs.c.attempt == bindparam("as_attempt"), jobs.c.state == RUNNING)
+    .values(
+        state=bindparam("new_state"),
+        ended_at=bindparam("now"),
+        error_code=bindparam("error_code"),
+        error_msg=bindparam("error_msg"),
+        kinds=bindparam("kinds"),
+    )
+)
+_CANCEL = statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"), jobs.c.state.in_(OPEN))
+    .values(state=CANCELLED, ended_at=bindparam("now"), error_msg=bindparam("why"), kinds=bindparam("kinds"))
+)
+_REQUEUE = statement(update(jobs).where(jobs.c.state == RUNNING).values(state=WAITING))
+_HOLDS = statement(
+    select(jobs.c.id).where(
+        jobs.c.id == bindparam("id"), jobs.c.attempt == bindparam("attempt"), jobs.c.state == RUNNING
+    )
+)
+_PRUNE = statement(
+    delete(jobs).where(
+        jobs.c.id.in_(
+            select(jobs.c.id)
+            .where(
+                jobs.c.state.not_in(OPEN),
+                jobs.c.created_at < bindparam("before"),
+                jobs.c.ended_at < bindparam("before"),
+            )
+            .limit(1000)
+        )
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as stored. Times are microseconds since 1970, 0: not yet."""
+
+    id: bytes
+    type: int
+    state: int
+    storage_no: int
+    storage_id: bytes
+    batch_id: bytes = b""
+    attempt: int = 0
+    created_at: int = 0
+    started_at: int = 0
+    ended_at: int = 0
+    requested_by: str = ""
+    error_code: str = ""
+    error_msg: str = ""
+    kinds: bytes = b""
+
+
+class Superseded(Exception):
+    """The job was cancelled, or began anew elsewhere: what this attempt would write must not be written."""
+
+
+def new_id() -> bytes:
+    """A UUID (version 7) that sorts by the time it was made."""
+    stamp = (time.time_ns() // 1_000_000).to_bytes(6, "big")
+    noise = bytearray(secrets.token_bytes(10))
+    noise[0] = 0x70 | noise[0] & 0x0F
+    noise[2] = 0x80 | noise[2] & 0x3F
+    return stamp + bytes(noise)
+
+
+def of_row(row: Row) -> Job:
+    """The job in a row of `COLUMNS`."""
+    return Job(*row)
+
+
+def add(
+    connection: Connection, type_: int, storage_no: int, storage_id: bytes, requested_by: str, batch: bytes = b""
+) -> Job:
+    """Stores a new waiting job."""
+    job = Job(
+        new_id(), type_, WAITING, storage_no, storage_id, batch, created_at=times.now(), requested_by=requested_by[:255]
+    )
+    connection.run(_INSERT, {column.name: getattr(job, column.name) for column in COLUMNS})
+    return job
+
+
+def get(connection: Connection, job_id: bytes) -> Job | None:
+    """One job."""
+    row = connection.one(_GET, {"id": job_id})
+    return of_row(row) if row is not None else None
+
+
+def open_jobs(connection: Connection) -> list[Job]:
+    """All that wait or run, oldest first."""
+    return [of_row(row) for row in connection.all(_OPEN)]
+
+
+def open_job_of(connection: Connection, storage_no: int, type_: int = SYNC) -> Job | None:
+    """The storage's job that waits or runs."""
+    row = connection.one(_OPEN_OF, {"no": storage_no, "type": type_})
+    return of_row(row) if row is not None else None
+
+
+def last_sync_of(connection: Connection, storage_no: int) -> Job | None:
+    """The storage's newest sync."""
+    row = connection.one(_LAST_OF, {"no": storage_no})
+    return of_row(row) if row is not None else None
+
+
+def begin(connection: Connection, *, job_id: bytes, known_attempt: int = 0) -> Job | None:
+    """Starts a waiting job, or one whose last attempt was the caller's, with a new attempt number. None: it is over."""
+    if not connection.run(_BEGIN, {"job_id": job_id, "known_attempt": known_attempt, "now": times.now()}):
+        return None
+    return get(connection, job_id)
+
+
+def check(connection: Connection, job: Job) -> None:
+    """Superseded where the job no longer runs with this attempt. For every transaction that writes for it."""
+    if connection.one(_HOLDS, {"id": job.id, "attempt": job.attempt}) is None:
+        raise Superseded
+
+
+def end(connection: Connection, job: Job, state: int, *, code: str = "", message: str = "", kinds: bytes = b"") -> Job:
+    """Ends the running attempt; Superseded where it runs no more."""
+    ended = replace(job, state=state, ended_at=times.now(), error_code=code, error_msg=message, kinds=kinds)
+    parameters = {
+        "job_id": job.id,
+        "as_attempt": job.attempt,
+        "new_state": state,
+        "now": ended.ended_at,
+        "error_code": code,
+        "error_msg": message,
+        "kinds": kinds,
+    }
+    if not connection.run(_END, parameters):
+        raise Superseded
+    return ended
+
+
+def cancel(connection: Connection, job_id: bytes, why: str, kinds: bytes = b"") -> bool:
+    """Stops a job that waits or runs; False where it had ended."""
+    return connection.run(_CANCEL, {"job_id": job_id, "now": times.now(), "why": why, "kinds": kinds}) > 0
+
+
+def requeue_running(connection: Connection) -> None:
+    """What ran when a core died waits again. Its next attempt has another number."""
+    connection.run(_REQUEUE)
+
+
+def prune(connection: Connection, before: int) -> int:
+    """Deletes some jobs that ended before the time; the number of them."""
+    return connection.run(_PRUNE, {"before": before})
+
+
+def message(job: Job, kinds: Iterable[job_pb2.KindState] | None = None) -> job_pb2.Job:
+    """The job as an answer; `kinds` take the place of the stored ones."""
+    answer = job_pb2.Job.FromString(job.kinds)
+    if kinds is not None:
+        answer.ClearField("kinds")
+        answer.kinds.extend(kinds)
+    answer.MergeFrom(
+        job_pb2.Job(
+            job_id=uuids.text(job.id),
+            type=job_pb2.JobType.ValueType(job.type),
+            state=job_pb2.JobState.ValueType(job.state),
+            storage_id=uuids.text(job.storage_id),
+            batch_id=uuids.text(job.batch_id),
+            attempt=job.attempt,
+            created_at=times.stamp(job.created_at),
+            started_at=times.stamp(job.started_at),
+            ended_at=times.stamp(job.ended_at),
+            requested_by=job.requested_by,
+            error_code=job.error_code,
+            error_msg=job.error_msg,
+        )
+    )
+    return answer

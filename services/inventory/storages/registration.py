@@ -1,0 +1,277 @@
+"""Registers arrays: login, duplicates, the row, and the first sync, before the caller has an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from delphis.driver.v1 import storage_driver_pb2
+from delphis.inventory.v1 import inventory_pb2
+from delphis.type.v1 import access_pb2
+from services.calls.errors import CallError, invalid
+from services.calls.method import Call
+from services.inventory import times, uuids
+from services.inventory.access import infos, rules
+from services.inventory.access.identity import endpoint_of, plain_keys
+from services.inventory.access.infos import AccessInfos
+from services.inventory.changes import recording
+from services.inventory.changes.recording import ChangeLog
+from services.inventory.jobs.schedule import next_due
+from services.inventory.kinds import STORAGE
+from services.inventory.storages import messages, rows
+from services.inventory.storages.array import Arrays, Said
+from services.inventory.storages.rows import Endpoint, StorageRow
+from services.inventory.storages.settings import DEFAULT_INTERVAL, check_labels, check_text, sync_interval_of
+from services.inventory.storages.syncing import Started, Syncs, start_sync
+from services.registry.manifest import Pair
+from services.store.connection import Connection
+from services.store.engine import Store
+from services.store.errors import DuplicateKey
+from services.store.schema.storages import request_ids
+from services.store.statement import statement
+
+REQUEST_IDS_KEPT = times.DAY
+_REQUEST_ID = re.compile(r"[\x20-\x7e]{1,128}")
+_KNOWN_REQUEST = statement(
+    select(request_ids.c.digest, request_ids.c.storage_id).where(
+        request_ids.c.request_id == bindparam("request_id"), request_ids.c.created_at > bindparam("since")
+    )
+)
+_FORGET_REQUEST = statement(delete(request_ids).where(request_ids.c.request_id == bindparam("request_id")))
+_ADD_REQUEST = statement(insert(request_ids))
+_PRUNE_REQUESTS = statement(delete(request_ids).where(request_ids.c.created_at < bindparam("before")))
+
+
+def prune_requests(connection: Connection) -> int:
+    """Forgets request ids after their time."""
+    return connection.run(_PRUNE_REQUESTS, {"before": times.now() - REQUEST_IDS_KEPT})
+
+
+class Registration:
+    """Makes storages of arrays."""
+
+    def __init__(self, store: Store, arrays: Arrays, access: AccessInfos, syncs: Syncs) -> None:
+        self._store = store
+        self._arrays = arrays
+        self._access = access
+        self._syncs = syncs
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._users: Counter[str] = Counter()
+
+    async def register(self, request: inventory_pb2.RegisterStorageRequest, call: Call) -> bytes:
+        """The new storage, serialised."""
+        access = _checked(request)
+        if not request.request_id or request.validate_only:
+            return await self._register(request, access, call, b"")
+        digest = self._digest(request)
+        async with self._alone(request.request_id):
+            known = await self._repeat(request.request_id, digest)
+            if known is not None:
+                call.resource_id = uuids.text(known.id)
+                return messages.serialised(known, times.now())
+            return await self._register(request, access, call, digest)
+
+    async def _register(
+        self,
+        request: inventory_pb2.RegisterStorageRequest,
+        access: access_pb2.AccessInfo,
+        call: Call,
+        digest: bytes,
+    ) -> bytes:
+        pair = Pair(access.vendor, access.model)
+        info = await self._arrays.driver_info(pair)
+        endpoint = endpoint_of(access, info.access_fields, self._access.vault)
+        await self._store.read(lambda connection: refuse_endpoint(connection, pair, endpoint))
+        storage_id = uuid.uuid4()
+        access.storage_id = str(storage_id)
+        async with self._arrays.login(
+            pair, str(storage_id), access, deadline=call.deadline, request_id=call.request_id
+        ) as said:
+            row = _new_row(storage_id.bytes, pair, request, said)
+            if request.validate_only:
+                await self._store.read(lambda connection: refuse_serial(connection, pair, said.serial_number))
+                self._arrays.close(pair, str(storage_id), access, 1)
+                return messages.serialised(replace(row, id=b"", created_at=0), times.now())
+            # From here on the caller may give up, but the storage is there with its sync, or not at all.
+            stored = await asyncio.shield(
+                asyncio.ensure_future(self._store_all(request, access, row, endpoint, info, call, digest))
+            )
+        call.resource_id = str(storage_id)
+        return messages.serialised(stored, times.now())
+
+    async def _store_all(
+        self,
+        request: inventory_pb2.RegisterStorageRequest,
+        access: access_pb2.AccessInfo,
+        row: StorageRow,
+        endpoint: Endpoint,
+        info: storage_driver_pb2.GetDriverInfoResponse,
+        call: Call,
+        digest: bytes,
+    ) -> StorageRow:
+        sealed = self._access.seal(row.id, access, plain_keys(info.access_fields))
+        pair = Pair(row.driver_vendor, row.driver_model)
+
+        def write(connection: Connection) -> tuple[StorageRow, Started]:
+            rows.lock_registration(connection)
+            refuse_serial(connection, pair, row.serial_number)
+            refuse_endpoint(connection, pair, endpoint)
+            no = rows.add(connection, row)
+            rows.set_labels(connection, no, request.labels)
+            infos.add(connection, no, sealed, endpoint)
+            if digest:
+                connection.run(_FORGET_REQUEST, {"request_id": request.request_id})
+                connection.run(_ADD_REQUEST, (request.request_id, digest, row.id, times.now()))
+            changes = ChangeLog(connection, no, row.id, row.created_at)
+            changes.add(recording.REGISTERED, STORAGE, id_=row.id, native_id=row.serial_number, name=row.name)
+            changes.flush()
+            stored = rows.by_no(connection, no)
+            assert stored is not None
+            started = start_sync(connection, stored, "registration")
+            return replace(stored, sync_status=rows.SYNCING), started
+
+        try:
+            stored, started = await self._store.write(write)
+        except DuplicateKey as error:
+            raise CallError(
+                "TOO_MANY_REQUESTS", f"The same registration runs elsewhere ({error}); try again.", retry_after=1.0
+            ) from None
+        self._syncs.put(started)
+        self._syncs.expect(stored)
+        return stored
+
+    async def _repeat(self, request_id: str, digest: bytes) -> StorageRow | None:
+        """The storage that an earlier call with this id made."""
+
+        def look(connection: Connection) -> StorageRow | None:
+            since = times.now() - REQUEST_IDS_KEPT
+            known = connection.one(_KNOWN_REQUEST, {"request_id": request_id, "since": since})
+            if known is None:
+                return None
+            if bytes(known[0]) != digest:
+                raise CallError(
+                    "REQUEST_ID_REUSED",
+                    f"The request_id {request_id} was used with other content in the last 24 hours; make a new one.",
+                    metadata={"request_id": request_id},
+                )
+            row = rows.find(connection, bytes(known[1]))
+            if row is None:
+                gone = uuids.text(known[1])
+                raise CallError(
+                    "STORAGE_NOT_FOUND",
+                    f"The storage {gone}, which was registered with this request_id, was removed since.",
+                    metadata={"storage_id": gone},
+                )
+            return row
+
+        return await self._store.read(look)
+
+    def _digest(self, request: inventory_pb2.RegisterStorageRequest) -> bytes:
+        """With a key, since there are passwords in the request."""
+        content = inventory_pb2.RegisterStorageRequest()
+        content.CopyFrom(request)
+        content.ClearField("request_id")
+        return self._access.vault.fingerprint(b"registration", content.SerializeToString(deterministic=True))
+
+    @asynccontextmanager
+    async def _alone(self, request_id: str) -> AsyncIterator[None]:
+        """Of several calls with one request_id the first does the work, the others wait for its result."""
+        lock = self._locks.setdefault(request_id, asyncio.Lock())
+        self._users[request_id] += 1
+        try:
+            async with lock:
+                yield
+        finally:
+            self._users[request_id] -= 1
+            if not self._users[request_id]:
+                del self._users[request_id], self._locks[request_id]
+
+
+def refuse_serial(connection: Connection, pair: Pair, serial: str, *, but: int = 0) -> None:
+    """STORAGE_ALREADY_EXISTS where another storage than `but` has the serial number."""
+    for no, storage_id in rows.with_serial(connection, pair.vendor, pair.model, serial):
+        if no != but:
+            raise _exists(f"An array {pair} with the serial number {serial}", storage_id)
+
+
+def refuse_endpoint(connection: Connection, pair: Pair, endpoint: Endpoint, *, but: int = 0) -> None:
+    """STORAGE_ALREADY_EXISTS where another storage than `but` was registered with the endpoint."""
+    for no, storage_id in rows.with_endpoint(connection, pair.vendor, pair.model, endpoint):
+        if no != but:
+            port = f", port {endpoint.port}" if endpoint.port else ""
+            raise _exists(f"An array {pair} at {endpoint.host}{port}", storage_id)
+
+
+def _exists(what: str, storage_id: bytes) -> CallError:
+    existing = uuids.text(storage_id)
+    return CallError(
+        "STORAGE_ALREADY_EXISTS",
+        f"{what} is registered already: use the storage {existing}.",
+        metadata={"storage_id": existing},
+    )
+
+
+def _checked(request: inventory_pb2.RegisterStorageRequest) -> access_pb2.AccessInfo:
+    """The access info of a valid request."""
+    vendor, model = _driver_names(request)
+    for field, value in (("vendor", vendor), ("model", model)):
+        if not value:
+            raise invalid(field, f"'{field}' is a required property.")
+        check_text(field, value)
+    if request.HasField("storage_name"):
+        check_text("storage_name", request.storage_name)
+    check_labels(request.labels)
+    if request.request_id and not _REQUEST_ID.fullmatch(request.request_id):
+        raise invalid("request_id", "It must have 1 to 128 printable ASCII characters.")
+    if request.HasField("sync_interval"):
+        sync_interval_of("sync_interval", request.sync_interval)
+    rules.check_some_block(request)
+    rules.check_blocks(request)
+    rules.check_extra_attributes(request.extra_attributes)
+    access = access_pb2.AccessInfo(vendor=vendor, model=model)
+    if request.HasField("storage_name"):
+        access.storage_name = request.storage_name
+    for name, block in rules.given_blocks(request):
+        getattr(access, name).CopyFrom(block)
+    access.rest.ClearField("vendor")
+    access.rest.ClearField("model")
+    if not request.HasField("rest"):
+        access.ClearField("rest")
+    access.extra_attributes.update(request.extra_attributes)
+    return access
+
+
+def _driver_names(request: inventory_pb2.RegisterStorageRequest) -> tuple[str, str]:
+    """Vendor and model: of the request, or as SODA Delfin's driver guide prints it, of its `rest`."""
+    names: dict[str, str] = {"vendor": request.vendor, "model": request.model}
+    inside: Mapping[str, str] = {"vendor": request.rest.vendor, "model": request.rest.model}
+    for field, value in inside.items():
+        if value and names[field] and value != names[field]:
+            raise invalid(f"rest.{field}", f"It differs from {field}; give it once.")
+        names[field] = names[field] or value
+    return names["vendor"], names["model"]
+
+
+def _new_row(storage_id: bytes, pair: Pair, request: inventory_pb2.RegisterStorageRequest, said: Said) -> StorageRow:
+    interval = sync_interval_of("sync_interval", request.sync_interval) if request.HasField("sync_interval") else 0
+    now = times.now()
+    return StorageRow(
+        no=0,
+        id=storage_id,
+        driver_vendor=pair.vendor,
+        driver_model=pair.model,
+        serial_number=said.serial_number,
+        display_name=request.storage_name,
+        sync_interval=interval,
+        labels=messages.labels_part(request.labels),
+        next_sync_at=next_due(storage_id, interval or DEFAULT_INTERVAL, now),
+        created_at=now,
+        **messages.columns(said.storage),
+    )

@@ -1,0 +1,215 @@
+"""Syncs: asked for by callers, by the clock, at registration; run as jobs; gone on with after a restart."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from delphis.inventory.v1 import job_pb2
+from services.calls.errors import CallError
+from services.inventory import times, uuids
+from services.inventory.jobs import records
+from services.inventory.jobs.queue import JobQueue
+from services.inventory.jobs.records import Job
+from services.inventory.jobs.schedule import Schedule, next_due, soon
+from services.inventory.storages import rows, settings
+from services.inventory.storages.array_sync import ArraySync
+from services.inventory.storages.rows import StorageRow
+from services.registry.manifest import Pair
+from services.router.router import Router
+from services.store.connection import Connection
+from services.store.engine import Store
+
+log = logging.getLogger(__name__)
+
+ARRAYS_AT_ONCE = 64
+ARRAYS_OF_DRIVER_AT_ONCE = 40
+"""Of one vendor and model, so that a family of arrays that hang leaves room for the others."""
+_CHUNK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A sync that waits in the store."""
+
+    job: Job
+    pair: Pair
+
+
+class Syncs:
+    """Starts and runs the syncs of this process."""
+
+    def __init__(self, store: Store, router: Router) -> None:
+        self._store = store
+        self._router = router
+        self._queue = JobQueue(store, "sync", self._run, at_once=ARRAYS_AT_ONCE, of_group=ARRAYS_OF_DRIVER_AT_ONCE)
+        self._schedule = Schedule(self._due)
+        self._live: dict[bytes, ArraySync] = {}
+
+    async def start(self) -> None:
+        """Goes on with what waited or ran when the last core ended, and begins to watch the clock."""
+        waiting, storages = await self._store.write(_recover)
+        for job, pair in waiting:
+            self._queue.put(job.id, str(pair))
+        now = times.now()
+        for row in storages:
+            self.expect(row, overdue=soon(row.id, now))
+        self._schedule.start()
+
+    async def stop(self) -> None:
+        """Stops all. The next start goes on."""
+        await self._schedule.stop()
+        await self._queue.stop()
+
+    def put(self, started: Started) -> None:
+        """Runs a sync whose transaction is committed."""
+        self._queue.put(started.job.id, str(started.pair))
+
+    def expect(self, row: StorageRow, *, overdue: int = 0) -> None:
+        """Notes when the storage is due next, or when its pause ends."""
+        now = times.now()
+        at = row.pause_until if row.is_paused(now) else row.next_sync_at or now
+        self._schedule.set(row.no, max(at, overdue) if at and at <= now else at)
+
+    def forget(self, no: int) -> None:
+        """The storage is paused without an end, or removed."""
+        self._schedule.set(no, 0)
+
+    def cancel(self, job_id: bytes) -> None:
+        """Stops a sync whose end is already in the store."""
+        self._queue.cancel(job_id)
+
+    def kinds_of(self, job_id: bytes) -> list[job_pb2.KindState] | None:
+        """The kinds of a sync that runs in this process."""
+        live = self._live.get(job_id)
+        return live.progress.states() if live is not None else None
+
+    async def request(self, storage_id: str, requested_by: str) -> Job:
+        """Starts a sync of one storage. CallError where there is none, or where it can't be."""
+
+        def write(connection: Connection) -> Started:
+            return start_sync(connection, rows.get(connection, storage_id), requested_by)
+
+        started = await self._store.write(write)
+        self.put(started)
+        return started.job
+
+    async def request_all(self, requested_by: str) -> tuple[bytes, int, int]:
+        """Starts a sync of every storage that is neither paused nor syncing: batch, started, skipped."""
+        batch = records.new_id()
+        numbers = await self._store.read(rows.live_numbers)
+        count = 0
+        for begin in range(0, len(numbers), _CHUNK):
+            chunk = numbers[begin : begin + _CHUNK]
+            started = await self._store.write(
+                partial(_start_many, numbers=chunk, requested_by=requested_by, batch_id=batch)
+            )
+            for each in started:
+                self.put(each)
+            count += len(started)
+        return batch, count, len(numbers) - count
+
+    async def _run(self, job: Job) -> None:
+        row = await self._store.read(partial(rows.by_no, no=job.storage_no))
+        if row is None:
+            await self._store.write(partial(records.cancel, job_id=job.id, why="The storage was removed."))
+            return
+        sync = self._live[job.id] = ArraySync(self._store, self._router, job, row)
+        try:
+            self._schedule.set(row.no, await sync.run())
+        finally:
+            del self._live[job.id]
+
+    async def _due(self, numbers: list[int]) -> None:
+        started, expected = await self._store.write(partial(_tick, numbers=numbers))
+        for each in started:
+            self.put(each)
+        for row in expected:
+            self.expect(row)
+
+
+def start_sync(connection: Connection, row: StorageRow, requested_by: str, batch_id: bytes = b"") -> Started:
+    """Stores a sync of the storage. STORAGE_IS_SYNCING or STORAGE_IS_PAUSED where it can't be started."""
+    if row.is_paused(times.now()):
+        raise CallError(
+            "STORAGE_IS_PAUSED",
+            f"The storage {uuids.text(row.id)} is paused{f': {row.pause_reason}' if row.pause_reason else ''}. Resume "
+            "it first.",
+            metadata={"storage_id": uuids.text(row.id)},
+        )
+    if row.sync_status == rows.SYNCING:
+        running = records.open_job_of(connection, row.no)
+        job_id = uuids.text(running.id) if running is not None else ""
+        raise CallError(
+            "STORAGE_IS_SYNCING",
+            f"The storage {uuids.text(row.id)} is being synced; wait for the job {job_id}.",
+            metadata={"storage_id": uuids.text(row.id), "job_id": job_id},
+        )
+    job = records.add(connection, records.SYNC, row.no, row.id, requested_by, batch_id)
+    rows.change(connection, row.no, sync_status=rows.SYNCING)
+    return Started(job, Pair(row.driver_vendor, row.driver_model))
+
+
+def stop_sync(connection: Connection, row: StorageRow, why: str, kinds: bytes = b"") -> Job | None:
+    """Ends the storage's sync in the store; the job, which the caller cancels once that is committed."""
+    job = records.open_job_of(connection, row.no)
+    if job is None or not records.cancel(connection, job.id, why, kinds):
+        return None
+    rows.change(connection, row.no, sync_status=rows.SYNCED)
+    return job
+
+
+def _start_many(connection: Connection, numbers: Sequence[int], requested_by: str, batch_id: bytes) -> list[Started]:
+    now = times.now()
+    found = []
+    for no in numbers:
+        row = rows.by_no(connection, no)
+        if row is not None and row.sync_status != rows.SYNCING and not row.is_paused(now):
+            found.append(start_sync(connection, row, requested_by, batch_id))
+    return found
+
+
+def _tick(connection: Connection, numbers: Sequence[int]) -> tuple[list[Started], list[StorageRow]]:
+    """Storages whose time has come: the syncs that were started, and the storages as they are now."""
+    now = times.now()
+    started, expected = [], []
+    for no in numbers:
+        row = rows.by_no(connection, no)
+        if row is None or row.is_paused(now):
+            if row is not None:
+                expected.append(row)
+            continue
+        due = next_due(row.id, settings.interval(row), now)
+        values: dict[str, object] = {"next_sync_at": due}
+        if row.paused:
+            # The pause ended by itself; the next sync comes at its usual time.
+            values |= {"paused": 0, "pause_reason": "", "pause_since": 0, "pause_until": 0, "updated_at": now}
+        elif row.sync_status != rows.SYNCING and row.next_sync_at <= now:
+            started.append(start_sync(connection, row, "schedule"))
+        rows.change(connection, no, **values)
+        fresh = rows.by_no(connection, no)
+        assert fresh is not None
+        expected.append(fresh)
+    return started, expected
+
+
+def _recover(connection: Connection) -> tuple[list[tuple[Job, Pair]], list[StorageRow]]:
+    """What ran when a core died waits again; nothing says it is syncing that isn't."""
+    records.requeue_running(connection)
+    waiting: list[tuple[Job, Pair]] = []
+    busy = set()
+    for job in records.open_jobs(connection):
+        if job.type != records.SYNC:
+            continue
+        row = rows.by_no(connection, job.storage_no)
+        if row is None:
+            records.cancel(connection, job.id, "The storage was removed.")
+            continue
+        busy.add(job.storage_no)
+        waiting.append((job, Pair(row.driver_vendor, row.driver_model)))
+    for no in rows.syncing(connection):
+        if no not in busy:
+            rows.change(connection, no, sync_status=rows.SYNCED)
+    return waiting, rows.all_live(connection)
