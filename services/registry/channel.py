@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import grpc
 from grpc_health.v1 import health_pb2
 
 from delphis.driver.v1 import storage_driver_pb2
+from services.registry.errors import HostSilent
 from services.registry.manifest import TlsFiles
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
@@ -65,16 +68,19 @@ class HostChannel:
         return method
 
     async def info(self, timeout: float, *, wait_for_ready: bool = False) -> storage_driver_pb2.GetDriverInfoResponse:
-        """Asks the host who it is. AioRpcError where it doesn't say, DecodeError where nobody understands it."""
-        answer = await self.unary(_INFO)(b"", timeout=timeout, wait_for_ready=wait_for_ready)
+        """Asks the host who it is. HostSilent where it doesn't say, DecodeError where nobody understands it."""
+        answer = await self._ask(_INFO, timeout, wait_for_ready=wait_for_ready)
         return storage_driver_pb2.GetDriverInfoResponse.FromString(answer)
 
     async def healthy(self, timeout: float | None) -> bool:
-        """Asks the host whether it serves. A host without the health service serves while it answers."""
+        """Asks the host whether it serves; HostSilent where it doesn't say.
+
+        A host without the health service serves while it answers.
+        """
         try:
-            answer = await self.unary(_HEALTH)(b"", timeout=timeout)
-        except grpc.aio.AioRpcError as error:
-            if error.code() in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND):
+            answer = await self._ask(_HEALTH, timeout)
+        except HostSilent as error:
+            if error.code in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND):
                 return True
             raise
         status = health_pb2.HealthCheckResponse.FromString(answer).status
@@ -83,3 +89,21 @@ class HostChannel:
     async def close(self) -> None:
         """Closes it. Calls in flight would be cancelled, not failed: close it when there are none."""
         await self._channel.close()
+
+    async def _ask(self, path: str, timeout: float | None, *, wait_for_ready: bool = False) -> bytes:
+        try:
+            return await self.unary(path)(b"", timeout=timeout, wait_for_ready=wait_for_ready)
+        except grpc.aio.AioRpcError as error:
+            raise HostSilent(error.code(), error.details() or "") from error
+        except grpc.aio.UsageError as error:
+            raise HostSilent(grpc.StatusCode.CANCELLED, str(error)) from error
+        except asyncio.CancelledError as error:
+            if given_up():
+                raise
+            raise HostSilent(grpc.StatusCode.CANCELLED, "the channel was closed") from error
+
+
+def given_up() -> bool:
+    """Whether a CancelledError is the task's own: gRPC raises one as well where a channel is closed under a call."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

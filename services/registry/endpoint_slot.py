@@ -6,12 +6,11 @@ import asyncio
 import logging
 from typing import Any
 
-import grpc
 from google.protobuf.message import DecodeError
 
 from services.calls.errors import CallError
 from services.registry.channel import HostChannel
-from services.registry.errors import StartFailed
+from services.registry.errors import HostSilent, StartFailed
 from services.registry.host import Host, HostState
 from services.registry.manifest import EndpointHost, Manifest
 from services.registry.settings import HostSettings
@@ -69,7 +68,7 @@ class EndpointSlot:
                 # Whoever answers may be its successor.
                 if info.server_id == host.info.server_id:
                     return False
-            except (grpc.aio.AioRpcError, DecodeError) as error:
+            except (HostSilent, DecodeError) as error:
                 log.warning("driver host %s at %s is lost: %s", host.name, host.endpoint, error)
             self._drop(host)
         return True

@@ -2,9 +2,12 @@
 
 ManifestError      a driver.toml or entry point can't be used
 StartFailed        a host did not become ready
+HostSilent         a host did not answer a question of the core itself
 """
 
 from __future__ import annotations
+
+import grpc
 
 
 class ManifestError(Exception):
@@ -19,3 +22,11 @@ class StartFailed(Exception):
         self.message = message
         self.exit_text = exit_text
         self.log_tail = log_tail
+
+
+class HostSilent(Exception):
+    """A host that does not say who or how it is."""
+
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        super().__init__(f"{code.name}: {details}")
+        self.code = code

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from delphis.driver.v1 import storage_driver_pb2
 from services.registry.channel import SERVICE, HostChannel
-from services.registry.errors import StartFailed
+from services.registry.errors import HostSilent, StartFailed
 from services.registry.manifest import Manifest
 
 # Calls of a dead host end by themselves within milliseconds.
@@ -96,11 +96,11 @@ class Host:
         """Asks who it is, over a new channel that is kept if the host is the right one. StartFailed if not."""
         try:
             info = await channel.info(timeout, wait_for_ready=True)
-        except grpc.aio.AioRpcError as error:
+        except HostSilent as error:
             await channel.close()
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+            if error.code is grpc.StatusCode.UNIMPLEMENTED:
                 raise StartFailed(f"it doesn't serve {SERVICE}, the only version this core speaks") from error
-            raise StartFailed(f"it can't be asked who it is: {error.code().name}: {error.details()}") from error
+            raise StartFailed(f"it can't be asked who it is: {error}") from error
         except DecodeError as error:
             await channel.close()
             raise StartFailed("its answer to GetDriverInfo is no GetDriverInfoResponse") from error

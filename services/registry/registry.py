@@ -57,10 +57,16 @@ class Registry:
         await self.supervisor.stop(grace)
 
     def rescan(self) -> None:
-        """Reads the manifests anew. A driver whose manifest changed gets new hosts."""
+        """Reads the manifests anew. A driver whose manifest changed gets new hosts.
+
+        One whose manifest can't be read any more keeps what it had: somebody may be writing it just now.
+        """
         self._scanned = time.monotonic()
         known = set(self.catalogue.broken)
-        self.catalogue.update([discovery.in_folders(self._folders), self._installed])
+        before = {manifest.origin: manifest for manifest in self.catalogue.manifests()}
+        found = discovery.in_folders(self._folders)
+        kept = tuple(before[broken.origin] for broken in found.broken if broken.origin in before)
+        self.catalogue.update([Found(found.manifests + kept, found.broken), self._installed])
         for broken in self.catalogue.broken:
             if broken not in known:
                 log.error("driver %s (%s) can't be used: %s", broken.name, broken.origin, broken.error)

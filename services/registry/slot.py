@@ -11,11 +11,9 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import grpc
-
 from services.calls.errors import CallError
 from services.registry.deaths import Blame
-from services.registry.errors import StartFailed
+from services.registry.errors import HostSilent, StartFailed
 from services.registry.host import Host, HostState
 from services.registry.host_process import Exit
 from services.registry.manifest import Manifest
@@ -275,5 +273,5 @@ class HostSlot:
 async def _answers(host: SpawnedHost) -> bool:
     try:
         return await host.channel.healthy(_QUICK_PROBE)
-    except grpc.aio.AioRpcError:
+    except HostSilent:
         return False

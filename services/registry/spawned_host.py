@@ -9,10 +9,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import grpc
-
 from services.registry.channel import HostChannel
-from services.registry.errors import StartFailed
+from services.registry.errors import HostSilent, StartFailed
 from services.registry.host import Host, HostState
 from services.registry.host_environment import command_line, environment
 from services.registry.host_process import HostProcess
@@ -107,8 +105,8 @@ class SpawnedHost(Host):
     async def _healthy(self, timeout: float) -> bool:
         try:
             return await self.channel.healthy(timeout)
-        except grpc.aio.AioRpcError as error:
-            raise StartFailed(f"it can't be asked for its health: {error.code().name}: {error.details()}") from error
+        except HostSilent as error:
+            raise StartFailed(f"it can't be asked for its health: {error}") from error
 
 
 def _listens(path: Path) -> bool:

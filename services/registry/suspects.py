@@ -63,7 +63,7 @@ class SuspectLedger:
         if self._clock() < record.until:
             return record
         log.warning("driver %s: array %s leaves quarantine, on probation", self._driver, storage_id)
-        self._leave_quarantine(record)
+        self._leave_quarantine(record, record.until)
         return None
 
     def host_died(self, in_flight: Mapping[str, Iterable[str]], exit_text: str) -> None:
@@ -118,7 +118,7 @@ class SuspectLedger:
         if record is None or record.until is None:
             return None
         log.warning("driver %s: array %s is released from quarantine, on probation", self._driver, storage_id)
-        self._leave_quarantine(record)
+        self._leave_quarantine(record, self._clock())
         return record
 
     def forget(self, storage_id: str) -> None:
@@ -131,9 +131,9 @@ class SuspectLedger:
         now = self._clock()
         for record in list(self._records.values()):
             if record.until is not None:
-                if now >= record.until:
-                    self.quarantine(record.storage_id)
-                continue
+                if now < record.until:
+                    continue
+                self.quarantine(record.storage_id)
             quiet = now - max(record.deaths[-1], record.since)
             if not record.trusted and quiet > self._settings.window:
                 self._trust(record)
@@ -164,9 +164,9 @@ class SuspectLedger:
             record.to_prove[method] = needed
         return record
 
-    def _leave_quarantine(self, record: Record) -> None:
+    def _leave_quarantine(self, record: Record, now: float) -> None:
         record.until = None
-        record.since = self._clock()
+        record.since = now
         record.kills.clear()
 
     def _trust(self, record: Record) -> None:

@@ -9,8 +9,7 @@ import signal
 import time
 from dataclasses import dataclass
 
-import grpc
-
+from services.registry.errors import HostSilent
 from services.registry.host import HostState
 from services.registry.settings import HostSettings
 from services.registry.slot import HostSlot
@@ -144,7 +143,7 @@ def cpu_seconds(pid: int) -> float:
 async def _probe(host: SpawnedHost) -> bool:
     try:
         return await host.channel.healthy(None)
-    except grpc.aio.AioRpcError:  # a matter for the calls that meet it; here it counts only that somebody answered
+    except HostSilent:  # a matter for the calls that meet it; here it counts only that somebody answered
         return True
 
 

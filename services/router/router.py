@@ -11,6 +11,7 @@ from delphis.driver.v1 import storage_driver_pb2
 from delphis.type.v1 import access_pb2
 from services.calls.errors import CallError
 from services.calls.method import MethodOptions
+from services.registry.channel import given_up
 from services.registry.driver_hosts import Lease
 from services.registry.manifest import Pair
 from services.registry.registry import Registry
@@ -21,6 +22,10 @@ from services.router.targets import ResolvedTarget, TargetSource
 
 # The host's time ends a little before the caller's, so that the caller learns that it was the array's.
 _MARGIN_SECONDS, _MARGIN_SHARE = 0.02, 0.1
+
+
+# A call on a channel that was closed before, or meanwhile, ends with one of the latter two.
+_CALL_ERRORS = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.CancelledError)
 
 
 class _Relay:
@@ -93,17 +98,15 @@ class _Relay:
         method = lease.host.channel.stream(self.method.path)
         return method(self.request, timeout=self._timeout(), metadata=self._metadata)
 
-    async def failed(self, error: grpc.aio.AioRpcError | asyncio.CancelledError, lease: Lease) -> CallError:
+    async def failed(self, error: BaseException, lease: Lease) -> CallError:
         """What to tell the caller. Raises CancelledError where it was the caller who gave up."""
         driver = lease.host.name
-        if isinstance(error, asyncio.CancelledError):
-            # gRPC raises it for a closed channel too; a handler that ends with it leaves its caller without answer.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise error
-            failure = CallError("", "the connection to the host was closed", code=grpc.StatusCode.CANCELLED)
-        else:
+        if isinstance(error, grpc.aio.AioRpcError):
             failure = CallError.from_rpc_error(error)
+        elif isinstance(error, asyncio.CancelledError) and given_up():
+            raise error
+        else:  # a handler that ended with CancelledError would leave its caller without an answer
+            failure = CallError("", "the connection to the host was closed", code=grpc.StatusCode.CANCELLED)
         if not failure.reason:
             if failure.code is grpc.StatusCode.DEADLINE_EXCEEDED:
                 return failures.timed_out(driver, self.name)
@@ -165,7 +168,7 @@ class Router:
                     yield answer
                 lease.answered()
                 return
-            except (grpc.aio.AioRpcError, asyncio.CancelledError) as error:
+            except _CALL_ERRORS as error:
                 failure = await relay.failed(error, lease)
                 if passed_on or not relay.try_again(failure):
                     raise failure from error
@@ -221,7 +224,7 @@ class Router:
                 answer = await relay.unary_call(lease)
                 lease.answered()
                 return answer
-            except (grpc.aio.AioRpcError, asyncio.CancelledError) as error:
+            except _CALL_ERRORS as error:
                 failure = await relay.failed(error, lease)
                 if not relay.try_again(failure):
                     raise failure from error

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -122,13 +122,28 @@ async def failure(call: Awaitable[object]) -> CallError:
     raise AssertionError(f"the call succeeded: {answer!r}")
 
 
-async def until(condition: Callable[[], T], *, seconds: float = 10.0, what: str = "") -> T:
+async def until(condition: Callable[[], T | None], *, seconds: float = 10.0, what: str = "") -> T:
     """Waits until the condition holds, and returns what it says."""
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, f"not within {seconds} s: {what or condition}"
         await asyncio.sleep(0.01)
     return value
+
+
+def command_line(pid: int) -> list[str]:
+    """Program and arguments of a process."""
+    return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")[:-1]
+
+
+def open_files(pid: int) -> dict[int, str]:
+    """What a process has open, by number."""
+    return {int(path.name): os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def limits(pid: int) -> str:
+    """The kernel's table of a process's limits."""
+    return Path(f"/proc/{pid}/limits").read_text(encoding="utf-8")
 
 
 def alive(pid: int) -> bool:

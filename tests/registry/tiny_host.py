@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import uuid
@@ -17,16 +18,19 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2
+from google.protobuf import text_format
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
 from delphis.driver.v1 import storage_driver_pb2 as pb
 from delphis.driver.v1 import storage_driver_pb2_grpc
+from delphis.type.v1 import block_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class TinyDriver(storage_driver_pb2_grpc.StorageDriverServicer):
+class TinyDriver(storage_driver_pb2_grpc.StorageDriverServicer):  # its other methods are UNIMPLEMENTED
     def __init__(self, behaviours: list[str], servicer: health.HealthServicer) -> None:
         self._behaviours = behaviours
         self._health = servicer
@@ -52,6 +56,10 @@ class TinyDriver(storage_driver_pb2_grpc.StorageDriverServicer):
         answer = pb.GetStorageResponse()
         answer.storage.name = str(os.getpid())
         answer.storage.serial_number = request.target.access_info.extra_attributes["serial"]
+        do = request.target.access_info.extra_attributes["do"]
+        if do.startswith("large="):
+            answer.storage.description = "x" * (int(do[6:]) << 20)
+            return answer
         answer.storage.description = json.dumps(dict(os.environ)) if "environ" in self._behaviours else ""
         return answer
 
@@ -69,7 +77,7 @@ class TinyDriver(storage_driver_pb2_grpc.StorageDriverServicer):
         do = request.target.access_info.extra_attributes["do"]
         if not do.startswith("after_first:"):
             await self._do(request.target, context)
-        yield pb.ListVolumesResponse(items=[{"native_id": f"{n}"} for n in range(3)])
+        yield pb.ListVolumesResponse(items=[block_pb2.Volume(native_volume_id=f"{n}") for n in range(3)])
         if do.startswith("after_first:"):
             await asyncio.sleep(0.1)
             await self._act(do.partition(":")[2], context)
@@ -87,36 +95,42 @@ class TinyDriver(storage_driver_pb2_grpc.StorageDriverServicer):
             await asyncio.sleep(60)
         elif what == "once":  # value: a file and what to do as long as it is not there
             path, _, then = value.partition(",")
-            if not os.path.exists(path):
-                open(path, "x").close()  # noqa: ASYNC230
+            if first_time(path):
                 await self._act(then, context)
         elif what == "sleep":
             await asyncio.sleep(float(value))
         elif what == "freeze":
             time.sleep(float(value))  # noqa: ASYNC251  holds the interpreter, as a bad regular expression does
         elif what == "leak":
-            self._leak.append(bytearray(b"x" * (int(value) << 20)))
+            megabytes, _, seconds = value.partition(",")
+            self._leak.append(bytearray(b"x") * (int(megabytes) << 20))
+            await asyncio.sleep(float(seconds))
         elif what == "not_serving":
             await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         elif what == "abort":
             code, _, text = value.partition(",")
             await context.abort(grpc.StatusCode[code], text)
         elif what == "details":
-            from google.protobuf import text_format
-            from google.rpc import error_details_pb2, status_pb2
-
             status = text_format.Parse(value, status_pb2.Status(), descriptor_pool=error_details_pb2.DESCRIPTOR.pool)
             trailing = (("grpc-status-details-bin", status.SerializeToString()),)
-            code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
-            await context.abort(code, status.message, trailing)
+            number = next(code for code in grpc.StatusCode if code.value[0] == status.code)
+            await context.abort(number, status.message, trailing)
+
+
+def first_time(path: str) -> bool:
+    try:
+        open(path, "x", encoding="ascii").close()
+    except FileExistsError:
+        return False
+    return True
 
 
 async def serve(behaviours: list[str]) -> None:
     server = grpc.aio.server()
     servicer = health.HealthServicer()
-    health_pb2_grpc_add(servicer, server)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     if "no_service" not in behaviours:
-        driver = TinyDriver(behaviours, servicer)
+        driver = TinyDriver(behaviours, servicer)  # type: ignore[abstract]
         storage_driver_pb2_grpc.add_StorageDriverServicer_to_server(driver, server)
     server.add_insecure_port(os.environ["DELPHIS_DRIVER_ENDPOINT"])
     await server.start()
@@ -137,12 +151,6 @@ async def serve(behaviours: list[str]) -> None:
     await server.stop(2.0)
 
 
-def health_pb2_grpc_add(servicer: health.HealthServicer, server: grpc.aio.Server) -> None:
-    from grpc_health.v1 import health_pb2_grpc
-
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-
-
 def flood() -> None:
     line = b"x" * 199 + b"\n"
     while True:
@@ -153,12 +161,13 @@ def main() -> None:
     behaviours = sys.argv[1:]
     if "exit_at_once" in behaviours:
         sys.exit("cannot find the flux capacitor")
+    for behaviour in behaviours:
+        if behaviour.startswith("exit_if=") and os.path.exists(behaviour.removeprefix("exit_if=")):
+            sys.exit(7)
     if "never_ready" in behaviours:
         print("still looking for the array", flush=True)
         time.sleep(600)
     if "child" in behaviours:
-        import subprocess
-
         child = subprocess.Popen(["sleep", "600"])
         print(f"child {child.pid}", flush=True)
     asyncio.run(serve(behaviours))
