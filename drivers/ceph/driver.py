@@ -1,0 +1,173 @@
+"""The driver of Ceph clusters, by the REST API of the manager's dashboard.
+
+It only reads: a user of the dashboard with the role `read-only` is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from delphis.sdk import (
+    AccessField,
+    AccessInfo,
+    Context,
+    Controller,
+    Disk,
+    Filesystem,
+    Storage,
+    StorageDriver,
+    StoragePool,
+    Volume,
+    errors,
+)
+from delphis.sdk.http import Page, by_offset
+
+from .api import DashboardApi
+from .cluster import storage_of
+from .daemons import controllers_of
+from .disks import disk_of
+from .filesystems import filesystem_of
+from .images import is_going, volume_of
+from .placement import Placement
+from .pools import applications_of, id_of, pool_of
+
+IMAGES_AT_A_TIME = 100
+
+_T = TypeVar("_T")
+_Pools = Mapping[str, Mapping[str, Any]]
+
+
+class CephDriver(StorageDriver):
+    """One cluster."""
+
+    access_fields = (
+        AccessField(path="rest.host", required=True, description="Host of the active manager, or what leads to it."),
+        AccessField(path="rest.port", description="Port of the dashboard.", default_value="8443"),
+        AccessField(
+            path="rest.username", required=True, description="User of the dashboard; the role read-only is enough."
+        ),
+        AccessField(path="rest.password", required=True, description="Password of that user."),
+    )
+
+    def __init__(self, access_info: AccessInfo) -> None:
+        super().__init__(access_info)
+        self._api = DashboardApi(access_info.rest)
+
+    def connect(self, context: Context) -> None:
+        self._api.open(context)
+
+    def close(self) -> None:
+        self._api.close()
+
+    def get_storage(self, context: Context) -> Storage:
+        api = self._api
+        try:
+            return storage_of(
+                api.read_object(context, "/api/monitor"),
+                api.read_object(context, "/api/health/minimal"),
+                api.read_object(context, "/api/summary"),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise errors.BadResponse(f"What the dashboard says of the cluster is odd: {error!r}.") from error
+
+    def list_storage_pools(self, context: Context) -> Iterator[StoragePool]:
+        placement = self._placement(context)
+
+        def make(pool: Mapping[str, Any]) -> StoragePool:
+            return pool_of(pool, placement.disks(pool.get("crush_rule")) if placement else ())
+
+        return _each(context, "pool", self._pools(context), make)
+
+    def list_volumes(self, context: Context) -> Iterator[Volume]:
+        pools = {str(pool["pool_name"]): pool for pool in self._pools(context)}
+        with_images = [name for name, pool in sorted(pools.items()) if "rbd" in applications_of(pool)]
+        failed = 0
+        for name in with_images:
+            # Pool by pool: one that doesn't answer must not hide the images of the others.
+            try:
+                yield from self._images(context, name, pools)
+            except (errors.StorageBackendException, errors.ArrayObjectNotFound, errors.ArrayTimeout) as error:
+                context.check()
+                failed += 1
+                if failed == len(with_images):
+                    raise
+                context.incomplete(
+                    f"The images of pool {name!r} could not be listed: {error}",
+                    native_id=id_of(pools[name]),
+                    reason=type(error),
+                )
+
+    def list_disks(self, context: Context) -> Iterator[Disk]:
+        return _each(context, "OSD", self._api.read_list(context, "/api/osd"), disk_of)
+
+    def list_controllers(self, context: Context) -> list[Controller]:
+        monitor = self._api.read_object(context, "/api/monitor")
+        health = self._api.read_object(context, "/api/health/full")
+        hosts = self._api.read_list(context, "/api/host")
+        try:
+            return list(controllers_of(monitor, health.get("mgr_map") or {}, hosts))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise errors.BadResponse(f"What the dashboard says of monitors and managers is odd: {error!r}.") from error
+
+    def list_filesystems(self, context: Context) -> Iterator[Filesystem]:
+        filesystems = self._api.read_list(context, "/api/cephfs")
+        pools = {id_of(pool): pool for pool in self._pools(context)} if filesystems else {}
+        return _each(context, "filesystem", filesystems, lambda filesystem: filesystem_of(filesystem, pools))
+
+    def _pools(self, context: Context) -> list[Any]:
+        return self._api.read_list(context, "/api/pool", {"stats": "true"})
+
+    def _placement(self, context: Context) -> Placement | None:
+        try:
+            return Placement(self._api.read_object(context, "/api/health/full")["osd_map"])
+        except (AttributeError, KeyError, TypeError, ValueError, errors.ArrayPermissionDenied) as error:
+            context.warn(f"It is not known which disks the pools lie on: {error!r}.")
+            return None
+
+    def _images(self, context: Context, pool: str, pools: _Pools) -> Iterator[Volume]:
+        totals: set[int | None] = set()
+        seen: set[str] = set()
+        shifted = False
+
+        def fetch(offset: int, size: int) -> Page[Any]:
+            # Without a limit the dashboard gives the first five.
+            params = {"pool_name": pool, "offset": offset, "limit": size}
+            reply = self._api.read(context, "/api/block/image", params)
+            images = [image for part in reply.json() for image in part["value"]]
+            announced = reply.headers.get("X-Total-Count", "")
+            total = int(announced) if announced.isdigit() else None
+            totals.add(total)
+            return Page(images, total=total)
+
+        def make(image: Mapping[str, Any]) -> Volume:
+            return volume_of(image, pools[pool], pools.get(str(image.get("data_pool") or "")))
+
+        try:
+            for page in by_offset(fetch, size=IMAGES_AT_A_TIME):
+                for volume in _each(context, "image", (one for one in page.items if not is_going(one)), make):
+                    if volume.native_volume_id in seen:
+                        shifted = True
+                        continue
+                    seen.add(volume.native_volume_id)
+                    yield volume
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise errors.BadResponse(f"What the dashboard says of the images of {pool!r} is odd: {error!r}.") from error
+        if shifted or len(totals) > 1:
+            context.incomplete(
+                f"Images of pool {pool!r} came or went while they were listed; some may be missing.",
+                native_id=id_of(pools[pool]),
+            )
+
+
+def _each(context: Context, kind: str, items: Iterable[Any], make: Callable[[Mapping[str, Any]], _T]) -> Iterator[_T]:
+    """What is made of each item. One that can't be read doesn't take the others with it, but is said to be missing."""
+    for number, item in enumerate(items):
+        try:
+            made = make(item)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            context.incomplete(
+                f"{kind} number {number} in the answer can't be read: {error!r}.", reason=errors.BadResponse
+            )
+            continue
+        yield made
