@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +61,13 @@ class Connection:
         return count
 
     def many(self, statement: Statement, rows: Iterable[Parameters]) -> int:
-        """Runs a statement for each row; tuples in the order of the statement's names are the fast form."""
+        """Runs a statement for each row. Tuples in the order of the statement's names are the fast form."""
         prepared = statement.prepared(self.dialect)
-        bound = [prepared.bind(row)[1] for row in rows]
+        bound = rows if isinstance(rows, list) else list(rows)
+        if not bound:
+            return 0
+        if not prepared.direct or isinstance(bound[0], Mapping):
+            bound = [prepared.bind(row)[1] for row in bound]
         cursor = self.raw.cursor()
         cursor.executemany(prepared.text, bound)
         count: int = cursor.rowcount

@@ -45,6 +45,8 @@ class Store:
 
     def __init__(self, backend: Backend) -> None:
         self.dialect: Dialect = backend.dialect
+        self.path = backend.path if isinstance(backend, Sqlite) else ""
+        """SQLite's file; empty for PostgreSQL."""
         self.signals = Signals()
         self._backend = backend
         self._writer = Writer(backend, self.signals)

@@ -25,7 +25,7 @@ _EXPANDING = re.compile(r"\(__\[POSTCOMPILE_(\w+)\]\)")
 class Prepared:
     """The text of a statement in one dialect, and how to put parameters in order."""
 
-    __slots__ = ("_direct", "_expanding", "_mark", "_plan", "names", "text")
+    __slots__ = ("_expanding", "_mark", "_plan", "direct", "names", "text")
 
     def __init__(self, text: str, order: Sequence[str], constants: Mapping[str, Any], mark: str) -> None:
         self.text = text
@@ -37,7 +37,7 @@ class Prepared:
         self._plan = tuple(
             (-1, constants[name]) if name in constants else (self.names.index(name), name) for name in order
         )
-        self._direct = self.names == tuple(order) and not self._expanding
+        self.direct = self.names == tuple(order) and not self._expanding
 
     def bind(self, parameters: Parameters) -> tuple[str, Sequence[Any]]:
         """The text and the values in its order."""
@@ -45,7 +45,7 @@ class Prepared:
             given: Sequence[Any] = [parameters[name] for name in self.names]
         else:
             given = parameters
-        if self._direct:
+        if self.direct:
             return self.text, given
         if not self._expanding:
             return self.text, [given[place] if place >= 0 else value for place, value in self._plan]

@@ -6,18 +6,29 @@ from sqlalchemy import Index, Table
 
 from services.store.schema.columns import bigint, blob, integer, metadata, row_number, text
 
-changes = Table(
-    "changes",
+change_positions = Table(
+    "change_positions",
+    metadata,
+    # How many changes each storage had. It outlives the storage, until its last change is forgotten.
+    integer("storage_no", primary_key=True, default=None, autoincrement=False),
+    blob("storage_id"),
+    bigint("position"),
+)
+
+change_blocks = Table(
+    "change_blocks",
     metadata,
     # In order of writing, for retention only: sequence numbers are committed out of order.
     row_number("no"),
     integer("storage_no", default=None),
-    # From 1 and without gaps for each storage, given under the lock of the storage's row.
-    bigint("position", default=None),
+    # Changes of one kind and one transaction, with the positions first to last: from 1 and without gaps for each
+    # storage, given under the lock of its row in change_positions.
+    bigint("first", default=None),
+    bigint("last", default=None),
     text("kind"),
     bigint("at"),
-    # The Change, serialised.
+    # The Changes, each serialised, with the tag and length of field 1 in front: a piece of a ListChangesResponse.
     blob("body"),
     sqlite_autoincrement=True,
 )
-Index("changes_position", changes.c.storage_no, changes.c.position, unique=True)
+Index("change_blocks_last", change_blocks.c.storage_no, change_blocks.c.last, unique=True)

@@ -42,8 +42,6 @@ storages = Table(
     bigint("updated_at"),
     # Not 0: being removed, and gone from all answers. The row goes last.
     bigint("deleted_at"),
-    # The place of its last change; incremented in the transaction that writes changes, which so locks the row.
-    bigint("change_position"),
     sqlite_autoincrement=True,
 )
 Index("storages_serial", storages.c.driver_vendor, storages.c.driver_model, storages.c.serial_number)

@@ -35,16 +35,24 @@ CREATE TABLE audit_entries (
 
 CREATE INDEX audit_entries_at ON audit_entries (at);
 
-CREATE TABLE changes (
+CREATE TABLE change_blocks (
     no INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     storage_no INTEGER NOT NULL,
-    position BIGINT NOT NULL,
+    first BIGINT NOT NULL,
+    last BIGINT NOT NULL,
     kind TEXT DEFAULT '' NOT NULL,
     at BIGINT DEFAULT 0 NOT NULL,
     body BLOB NOT NULL
 );
 
-CREATE UNIQUE INDEX changes_position ON changes (storage_no, position);
+CREATE UNIQUE INDEX change_blocks_last ON change_blocks (storage_no, last);
+
+CREATE TABLE change_positions (
+    storage_no INTEGER NOT NULL,
+    storage_id BLOB NOT NULL,
+    position BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (storage_no)
+);
 
 CREATE TABLE controllers (
     seq INTEGER NOT NULL,
@@ -512,7 +520,6 @@ CREATE TABLE storages (
     created_at BIGINT DEFAULT 0 NOT NULL,
     updated_at BIGINT DEFAULT 0 NOT NULL,
     deleted_at BIGINT DEFAULT 0 NOT NULL,
-    change_position BIGINT DEFAULT 0 NOT NULL,
     UNIQUE (id)
 );
 

@@ -1,0 +1,152 @@
+"""What is stored of a resource: the driver's part, then the core's, as one message with its tag and length in front.
+
+Concatenated protobuf messages merge, so nothing is serialised again; with tag and length (field 1 of every list answer)
+a page is the rows' bytes joined.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import xxhash
+
+from services.store.sequence import micros
+
+_ITEM = b"\x0a"
+_ID = b"\xc2\x0c\x24"  # field 200, 36 bytes
+_STORAGE_ID = b"\xca\x0c\x24"  # field 201, 36 bytes
+_CREATED = b"\xd2\x0c"  # field 202
+_UPDATED = b"\xda\x0c"  # field 203
+_MISSING = b"\xe0\x0c\x01"  # field 204: true
+_INITIATORS = b"\x92\x0d"  # field 210
+
+
+def varint(value: int) -> bytes:
+    """A number as protobuf writes it."""
+    if value < 0x80:
+        return _SMALL[value]
+    if value < 0x4000:
+        return _MIDDLE[value - 0x80]
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+_SMALL = [bytes((value,)) for value in range(0x80)]
+# Most lengths: made once, since making one costs as much as the rest of a row's frame.
+_MIDDLE = [bytes((value & 0x7F | 0x80, value >> 7)) for value in range(0x80, 0x4000)]
+
+
+def id_prefix(storage_id: bytes) -> bytes:
+    """The first 4 bytes of the ids of an array's resources, so that they lie together in every index."""
+    return xxhash.xxh32_digest(storage_id)
+
+
+def mint(prefix: bytes, numbers: Iterable[int]) -> list[tuple[str, bytes]]:
+    """Ids of new rows, as text and as 16 bytes.
+
+    Each is a UUID (version 8): the array's prefix, the row's number (60 bits, until the year 2112), 28 random bits.
+    """
+    numbers = list(numbers)
+    head = prefix.hex()
+    noise = os.urandom(4 * len(numbers)).hex()
+    found: list[tuple[str, bytes]] = []
+    at = 0
+    for number in numbers:
+        h = f"{number:015x}"
+        text = f"{head}-{h[:4]}-8{h[4:7]}-a{h[7:10]}-{h[10:]}{noise[at : at + 7]}"
+        found.append((text, bytes.fromhex(text.replace("-", ""))))
+        at += 8
+    return found
+
+
+def id_text(value: bytes) -> str:
+    """An id as UUID text."""
+    h = value.hex()
+    return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+
+
+def timestamp_field(tag: bytes, at: int) -> bytes:
+    """A Timestamp field, from microseconds since 1970."""
+    seconds, rest = divmod(at, 1_000_000)
+    content = b"\x08" + varint(seconds)
+    if rest:
+        content += b"\x10" + varint(rest * 1000)
+    return tag + _SMALL[len(content)] + content
+
+
+class _Stamps:
+    """Timestamp fields with one tag, most of them of the same second."""
+
+    def __init__(self, tag: bytes) -> None:
+        self._tag = tag
+        self._second = -1
+        self._head = b""
+
+    def field(self, at: int) -> bytes:
+        second, rest = divmod(at, 1_000_000)
+        if second != self._second:
+            seconds = varint(second)
+            # The nanoseconds take five bytes always; protobuf reads leading zeros of a varint as such.
+            self._head = b"".join((self._tag, _SMALL[len(seconds) + 7], b"\x08", seconds, b"\x10"))
+            self._second = second
+        n = rest * 1000
+        return self._head + bytes(
+            (n & 127 | 128, n >> 7 & 127 | 128, n >> 14 & 127 | 128, n >> 21 & 127 | 128, n >> 28)
+        )
+
+
+class BodyMaker:
+    """Builds the bodies of one array's rows."""
+
+    def __init__(self, storage_id: bytes) -> None:
+        self.prefix = id_prefix(storage_id)
+        self._storage = _STORAGE_ID + id_text(storage_id).encode()
+        self._created = _Stamps(_CREATED)
+        self._updated = _Stamps(_UPDATED)
+
+    def body(self, driver_part: bytes, id_: str, seq: int, updated_at: int) -> bytes:
+        """The stored bytes of a row."""
+        core = b"".join((_ID, id_.encode(), self._storage, self._created.field(micros(seq))))
+        if updated_at:
+            core += self._updated.field(updated_at)
+        return b"".join((_ITEM, varint(len(driver_part) + len(core)), driver_part, core))
+
+
+def message(body: bytes) -> bytes:
+    """The message in a body."""
+    at = 2
+    while body[at - 1] > 0x7F:
+        at += 1
+    return body[at:]
+
+
+def driver_part(body: bytes, id_: str) -> bytes:
+    """What the driver sent of the resource with this id, as it is stored."""
+    return message(body)[: body.rfind(_ID + id_.encode()) - len(body)]
+
+
+def framed(content: bytes) -> bytes:
+    """A message with tag and length, as a body has it."""
+    return b"".join((_ITEM, varint(len(content)), content))
+
+
+def with_missing(body: bytes, missing: bool) -> bytes:
+    """The body with the flag set or taken away; it is the last field where it is set."""
+    content = message(body)
+    if missing:
+        return framed(content + _MISSING)
+    return framed(content.removesuffix(_MISSING))
+
+
+def with_initiators(content: bytes, native_ids: Iterable[str]) -> bytes:
+    """A host's message with the native ids of its initiators."""
+    parts = [content]
+    for native_id in native_ids:
+        value = native_id.encode()
+        parts += (_INITIATORS, varint(len(value)), value)
+    return b"".join(parts)

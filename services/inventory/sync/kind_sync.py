@@ -1,0 +1,148 @@
+"""The sync of one kind of one array, from the driver's stream to the commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+from delphis.type.v1 import storage_pb2
+from services.calls.errors import CallError, reasons
+from services.inventory.kinds import KINDS, Kind
+from services.inventory.sync import states
+from services.inventory.sync.reading import read_stream
+from services.inventory.sync.result import FAILED, UNSUPPORTED, Guard, KindResult, StorageGone
+from services.inventory.sync.rows import rows_of
+from services.inventory.sync.spool import Spool, SpoolBudget
+from services.inventory.sync.writing import Target, write_kind
+from services.store.connection import Connection
+from services.store.engine import Store
+
+INLINE_ROWS = 1000
+"""Kinds of up to so many rows have their digests read in the event loop."""
+_TROUBLED = {storage_pb2.STORAGE_STATUS_OFFLINE, storage_pb2.STORAGE_STATUS_ABNORMAL}
+_UNSUPPORTED = {"STORAGE_CAPABILITY_NOT_SUPPORTED", "PROTOCOL_TOO_OLD"}
+_budget = SpoolBudget()
+
+
+async def sync_kind(
+    store: Store,
+    storage_id: bytes,
+    kind: str,
+    stream: AsyncIterator[bytes],
+    *,
+    storage_status: int = 0,
+    guard: Guard | None = None,
+    now: int | None = None,
+) -> KindResult:
+    """Brings a kind's rows to what the driver streams: batches, each a serialised List…Response of StorageDriver.
+
+    The difference is written in one transaction after the stream has ended, together with the kind's state. A CallError
+    of the stream writes nothing but the state, and is in the result's `error`.
+
+    Args:
+        store: The store.
+        storage_id: Whose kind, 16 bytes.
+        kind: The kind in the singular.
+        stream: The driver's answer.
+        storage_status: What the array said of itself in this sync, a `StorageStatus`.
+        guard: Called first in the transaction; what it raises undoes it and comes out here.
+        now: Microseconds since 1970, for tests; else the clock's.
+
+    Raises:
+        StorageGone: the storage does not exist any more.
+        KindMoved: the kind was written while the stream was read; read it again.
+        StoreFault: nothing is written.
+    """
+    described = KINDS[kind]
+    started_at = now or _now()
+    before, stored, flagged = await _stored(store, storage_id, described)
+    spool = Spool(_budget, folder=_spool_folder(store))
+    try:
+        try:
+            count = len(stored)
+            answer = await read_stream(stream, described.seed, stored, spool)
+        except CallError as error:
+            return await _record_failure(store, storage_id, kind, error, started_at, now or _now(), guard)
+        target = Target(
+            kind=described,
+            storage_id=storage_id,
+            before=before,
+            stored=count,
+            flagged=flagged,
+            troubled=storage_status in _TROUBLED,
+            started_at=started_at,
+            now=now or _now(),
+            guard=guard,
+        )
+        return await store.write(lambda connection: write_kind(connection, target, answer))
+    finally:
+        spool.close()
+
+
+async def _stored(
+    store: Store, storage_id: bytes, kind: Kind
+) -> tuple[states.StoredKind, dict[bytes, int], frozenset[int]]:
+    """The kind's state, its rows' digests, and which rows are marked missing: all of the same moment."""
+
+    def read(connection: Connection) -> tuple[states.StoredKind, dict[bytes, int], frozenset[int]]:
+        state = states.read(connection, storage_id, kind.name)
+        if state is None:
+            raise StorageGone
+        digests: dict[bytes, int] = {}
+        flagged: frozenset[int] = frozenset()
+        if state.total:
+            rows = rows_of(kind.name)
+            for chunk in connection.rows(rows.digests, (state.storage_no,), size=2000):
+                digests.update(chunk)
+            if state.missing:
+                flagged = frozenset(row[0] for row in connection.all(rows.flagged, (state.storage_no,)))
+        return state, digests, flagged
+
+    state = await store.read(lambda connection: states.read(connection, storage_id, kind.name))
+    if state is None:
+        raise StorageGone
+    if not state.total:
+        return state, {}, frozenset()
+    if state.total <= INLINE_ROWS and store.dialect == "sqlite":
+        return await store.read(read)
+    return await store.scan(read)
+
+
+async def _record_failure(
+    store: Store, storage_id: bytes, kind: str, error: CallError, started_at: int, now: int, guard: Guard | None
+) -> KindResult:
+    known = reasons().get(error.reason)
+
+    def write(connection: Connection) -> KindResult:
+        if guard is not None:
+            guard(connection)
+        before = states.read(connection, storage_id, kind)
+        if before is None:
+            raise StorageGone
+        result = KindResult(
+            kind=kind,
+            outcome=UNSUPPORTED if error.reason in _UNSUPPORTED else FAILED,
+            total=before.total,
+            missing=before.missing,
+            missing_answers=before.missing_answers,
+            missing_since=before.missing_since,
+            error_code=known.text if known is not None else error.reason,
+            error_msg=error.message[:1000],
+            started_at=started_at,
+            ended_at=now,
+            last_success_at=before.last_success_at,
+        )
+        states.write(connection, before.storage_no, result, generation=before.generation, loaded=before.loaded)
+        return result
+
+    return replace(await store.write(write), error=error)
+
+
+def _spool_folder(store: Store) -> str | None:
+    return str(Path(store.path).parent) if store.path else None
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,201 @@
+"""A kind's rows in the database: statements, and bulk writing as each database likes it.
+
+SQLite takes tuples with executemany, updates by primary key, and those that touch no index apart (7.1 -> 4.0 µs a row).
+PostgreSQL takes COPY, updates over a temporary table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from operator import attrgetter, itemgetter
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Column,
+    Integer,
+    LargeBinary,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from services.inventory.kinds import KINDS, Kind
+from services.inventory.sync.wire import driver_part_class
+from services.store.connection import Connection, Row
+from services.store.statement import Statement, statement
+
+MAX_TEXT = 512
+"""Characters of a text that its column has, for filters and sorting; the message has all of it."""
+MAX_NATIVE_ID = 512
+
+
+def clean(value: str) -> str:
+    """The text as a column can hold it: PostgreSQL takes no NUL and no index entry of more than 2.7 KB."""
+    if len(value) > MAX_TEXT:
+        value = value[:MAX_TEXT]
+    return value.replace("\0", "") if "\0" in value else value
+
+
+def _type_name(column: Column[Any]) -> str:
+    if isinstance(column.type, BigInteger) or column.primary_key:
+        return "int8"
+    if isinstance(column.type, Integer):
+        return "int4"
+    return "bytea" if isinstance(column.type, LargeBinary) else "text"
+
+
+class Bulk:
+    """Inserts many rows into a table."""
+
+    def __init__(self, table: Table, columns: Sequence[str] | None = None) -> None:
+        self.table = table
+        self.columns = tuple(columns or (column.name for column in table.columns))
+        self._insert = statement(insert(table).values({name: bindparam(name) for name in self.columns}))
+        self._types = [_type_name(table.c[name]) for name in self.columns]
+        self._copy = f"COPY {table.name} ({', '.join(self.columns)}) FROM STDIN (FORMAT BINARY)"
+
+    def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Inserts rows whose values are in the order of `columns`."""
+        if not rows:
+            return
+        if connection.dialect == "sqlite" or len(rows) < 5:
+            connection.many(self._insert, rows)
+        else:
+            copy_rows(connection, self._copy, self._types, rows)
+
+
+def copy_rows(connection: Connection, text: str, types: list[str], rows: Iterable[Row]) -> None:
+    """Sends rows with PostgreSQL's COPY."""
+    with connection.raw.cursor().copy(text) as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
+
+
+class KindRows:
+    """What there is to do with the rows of a kind. Rows for writing are tuples in the order of the table's columns."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        table = kind.table
+        self.table = table
+        self._bulk = Bulk(table)
+        self.columns = self._bulk.columns
+        identity = table.c[kind.identity_field] if kind.identity_field else None
+        number: BindParameter[Any] = bindparam("storage_no")
+        of_storage = table.c.storage_no == number
+        self.digests = statement(select(table.c.digest, table.c.seq).where(of_storage))
+        self.flagged = statement(select(table.c.seq).where(of_storage, table.c.missing == 1))
+        known = (
+            table.c.native_id,
+            table.c.seq,
+            table.c.id,
+            table.c.missing,
+            table.c.updated_at,
+            identity if identity is not None else table.c.native_id,
+            table.c.body,
+        )
+        natives: BindParameter[Any] = bindparam("native_ids", expanding=True)
+        self.by_native = statement(select(*known).where(of_storage, table.c.native_id.in_(natives)))
+        seqs: BindParameter[Any] = bindparam("seqs", expanding=True)
+        removed = (table.c.seq, table.c.id, table.c.native_id, table.c.name)
+        self.for_removal = statement(
+            select(*removed, identity if identity is not None else table.c.name).where(table.c.seq.in_(seqs))
+        )
+        self.for_flag = statement(select(*removed, table.c.body, table.c.missing).where(table.c.seq.in_(seqs)))
+        self.delete = statement(delete(table).where(table.c.seq.in_(seqs)))
+        self.set_flag = statement(
+            update(table)
+            .where(table.c.seq == bindparam("row"))
+            .values(missing=bindparam("flag"), body=bindparam("new_body"))
+        )
+        indexed = {"seq", "storage_no", "id", "native_id", "name"} | {c.name for c in kind.columns if c.indexed}
+        self._full, self._full_of = self._update(set(self.columns) - {"seq", "storage_no", "id"})
+        self._narrow, self._narrow_of = self._update(set(self.columns) - indexed)
+        self._delta = f"delta_{table.name}"
+        self.values = _values_of(kind)
+        """The name and the kind's columns of a driver part."""
+
+    def _update(self, names: set[str]) -> tuple[Statement, Any]:
+        ordered = [name for name in self.columns if name in names]
+        text = statement(
+            update(self.table)
+            .where(self.table.c.seq == bindparam("row"))
+            .values({name: bindparam(f"new_{name}") for name in ordered})
+        )
+        places = [self.columns.index(name) for name in (*ordered, "seq")]
+        return text, itemgetter(*places)
+
+    def identity(self, part: Any) -> str:
+        """The identity in a driver part, as its column has it."""
+        return clean(getattr(part, self.kind.identity_field)) if self.kind.identity_field else ""
+
+    def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Inserts new rows."""
+        self._bulk.insert(connection, rows)
+
+    def update(self, connection: Connection, rows: Sequence[Row], *, indexed: bool) -> None:
+        """Writes rows anew that exist. `indexed`: values that are in an index may differ."""
+        if not rows:
+            return
+        if connection.dialect == "postgresql" and len(rows) >= 20:
+            self._update_by_copy(connection, rows)
+        elif indexed:
+            connection.many(self._full, list(map(self._full_of, rows)))
+        else:
+            connection.many(self._narrow, list(map(self._narrow_of, rows)))
+
+    def _update_by_copy(self, connection: Connection, rows: Sequence[Row]) -> None:
+        # The names are our own constants. PostgreSQL sees by itself where no indexed value differs (HOT).
+        if connection.execute("SELECT to_regclass(%s)", (f"pg_temp.{self._delta}",)).fetchone()[0] is None:
+            connection.execute(f"CREATE TEMP TABLE {self._delta} (LIKE {self.table.name}) ON COMMIT DELETE ROWS")
+        else:
+            connection.execute(f"TRUNCATE {self._delta}")
+        types = [_type_name(column) for column in self.table.columns]
+        copy_rows(connection, f"COPY {self._delta} FROM STDIN (FORMAT BINARY)", types, rows)
+        values = ", ".join(f"{n} = d.{n}" for n in self.columns if n not in {"seq", "storage_no", "id"})
+        connection.execute(f"UPDATE {self.table.name} t SET {values} FROM {self._delta} d WHERE t.seq = d.seq")
+
+
+def _values_of(kind: Kind) -> Callable[[Any], Sequence[Any]]:
+    """A function that takes the values of the kind's columns from a driver part, as the columns can hold them."""
+    texts = [place for place, column in enumerate(kind.columns, 1) if column.type == "text"]
+    enums = [
+        (place, frozenset(column.numbers.values()) | {0})
+        for place, column in enumerate(kind.columns, 1)
+        if column.type == "enum"
+    ]
+    get: Any = attrgetter("name", *(column.name for column in kind.columns)) if kind.columns else None
+    texts.insert(0, 0)
+
+    def values(part: Any) -> Sequence[Any]:
+        found: Sequence[Any] = get(part) if get is not None else (part.name,)
+        for place in texts:
+            value = found[place]
+            if len(value) > MAX_TEXT or "\0" in value:
+                found = [*found[:place], clean(value), *found[place + 1 :]]
+        for place, known in enums:
+            # Numbers that this version does not know count as "unknown", which is how they are shown.
+            if found[place] not in known:
+                found = [*found[:place], 1, *found[place + 1 :]]
+        return found
+
+    return values
+
+
+@cache
+def rows_of(kind: str) -> KindRows:
+    """The rows of a kind, by its name."""
+    return KindRows(KINDS[kind])
+
+
+@cache
+def part_class_of(kind: str) -> Any:
+    """The class of a kind's driver parts."""
+    return driver_part_class(KINDS[kind])

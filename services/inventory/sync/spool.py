@@ -1,0 +1,86 @@
+"""Items that wait for the writer: in memory while they are few, else in an unnamed file."""
+
+from __future__ import annotations
+
+import tempfile
+from array import array
+from collections.abc import Iterator
+from typing import IO
+
+CHUNK = 200
+"""Items that are handed out at once: about 2 ms of work, after which other threads have had their turn."""
+
+
+class SpoolBudget:
+    """Bytes that all spools together may hold in memory."""
+
+    def __init__(self, limit: int = 64 << 20) -> None:
+        self.limit = limit
+        self.used = 0
+
+
+class Spool:
+    """A list of byte strings, each with a number, that may be read any number of times."""
+
+    def __init__(self, budget: SpoolBudget, *, own_limit: int = 24 << 20, folder: str | None = None) -> None:
+        self._budget = budget
+        self._own_limit = own_limit
+        self._folder = folder
+        self._items: list[bytes] = []
+        self._bytes = 0
+        self._file: IO[bytes] | None = None
+        self._filed = array("I")
+        self._numbers = array("Q")
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def add(self, item: bytes, number: int) -> None:
+        """Appends one item."""
+        self._items.append(item)
+        self._numbers.append(number)
+        # 40: what a bytes object and its place in a list take beside its content.
+        size = len(item) + 40
+        self._bytes += size
+        self._budget.used += size
+        if self._bytes > self._own_limit or (self._budget.used > self._budget.limit and self._bytes > 1 << 20):
+            self._spill()
+
+    def _spill(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="delphis-sync-", dir=self._folder)  # noqa: SIM115 - see close
+        self._file.write(b"".join(self._items))
+        self._filed.extend(map(len, self._items))
+        self._forget()
+
+    def _forget(self) -> None:
+        self._items = []
+        self._budget.used -= self._bytes
+        self._bytes = 0
+
+    def chunks(self) -> Iterator[tuple[list[bytes], array[int]]]:
+        """All items with their numbers, `CHUNK` at a time."""
+        begin = 0
+        if self._file is not None:
+            self._file.seek(0)
+            while begin < len(self._filed):
+                sizes = self._filed[begin : begin + CHUNK]
+                block = self._file.read(sum(sizes))
+                items = []
+                at = 0
+                for size in sizes:
+                    items.append(block[at : at + size])
+                    at += size
+                yield items, self._numbers[begin : begin + len(items)]
+                begin += len(items)
+        for at in range(0, len(self._items), CHUNK):
+            items = self._items[at : at + CHUNK]
+            yield items, self._numbers[begin + at : begin + at + len(items)]
+
+    def close(self) -> None:
+        """Gives memory and file back."""
+        self._forget()
+        self._numbers = array("Q")
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -1,0 +1,449 @@
+"""Writing what an answer changed: one transaction a kind, in chunks that let other threads have their turn.
+
+A `KindWriter` is made for one run of the transaction and thrown away, so that the run may be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import xxhash
+from google.protobuf.message import DecodeError
+
+from services.inventory.changes import recording
+from services.inventory.changes.recording import ChangeLog
+from services.inventory.kinds import Kind
+from services.inventory.sync import states
+from services.inventory.sync.body import BodyMaker, driver_part, id_text, mint, with_missing
+from services.inventory.sync.difference import Difference
+from services.inventory.sync.members import Members
+from services.inventory.sync.reading import Answer
+from services.inventory.sync.removal import Answer as Loss
+from services.inventory.sync.removal import Suspicion, Verdict, judge
+from services.inventory.sync.result import (
+    MAX_WARNINGS,
+    OK,
+    PARTIAL,
+    SUSPICIOUS,
+    Guard,
+    KindMoved,
+    KindResult,
+    StorageGone,
+)
+from services.inventory.sync.rows import MAX_NATIVE_ID, part_class_of, rows_of
+from services.inventory.sync.tombstones import Tombstone, Tombstones
+from services.store.connection import Connection, Row
+
+COPY_ROWS = 4000
+"""Rows that PostgreSQL gets at once; SQLite gets them as they come, a chunk at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whose kind is written, and on what grounds."""
+
+    kind: Kind
+    storage_id: bytes
+    before: states.StoredKind
+    stored: int
+    """Rows that the kind had when its digests were read."""
+    flagged: frozenset[int]
+    """Numbers of rows that are marked missing."""
+    troubled: bool
+    """The array says of itself that it is offline or abnormal."""
+    started_at: int
+    now: int
+    guard: Guard | None
+
+
+class _Item(NamedTuple):
+    """A resource as it came, parsed."""
+
+    part: Any
+    content: bytes
+    digest: bytes
+    native_id: str
+    number: int
+
+
+class _Known(NamedTuple):
+    """A row that is stored."""
+
+    native_id: str
+    seq: int
+    id: bytes
+    missing: int
+    updated_at: int
+    identity: str
+    body: bytes
+
+
+def write_kind(connection: Connection, target: Target, answer: Answer) -> KindResult:
+    """Writes the difference and says how the kind's sync ended.
+
+    Raises:
+        StorageGone: the storage is being removed.
+        KindMoved: the kind was written since its digests were read.
+    """
+    if target.guard is not None:
+        target.guard(connection)
+    if not states.lock_storage(connection, target.before.storage_no):
+        raise StorageGone
+    now = states.read(connection, target.storage_id, target.kind.name)
+    if now is None or now.generation != target.before.generation:
+        raise KindMoved
+    return KindWriter(connection, target, answer).write()
+
+
+class KindWriter:
+    """One run of the transaction that writes a kind."""
+
+    def __init__(self, connection: Connection, target: Target, answer: Answer) -> None:
+        kind = target.kind
+        self._connection = connection
+        self._target = target
+        self._answer = answer
+        self._kind = kind
+        self._rows = rows_of(kind.name)
+        self._parse = part_class_of(kind.name).FromString
+        self._difference = Difference(kind)
+        self._bodies = BodyMaker(target.storage_id)
+        self._no = target.before.storage_no
+        self._events = target.before.loaded
+        self._log = ChangeLog(connection, self._no, target.storage_id, target.now)
+        self._tombstones = Tombstones(connection, self._no, kind.name, target.now)
+        self._members = Members(connection, self._no, kind)
+        self._batch = 0 if connection.dialect == "sqlite" else COPY_ROWS
+        # What no item had, by number of the row; by digest only as long as items may have it after all.
+        self._by_digest = dict(answer.unmatched)
+        self._unmatched = set(answer.unmatched.values())
+        self._position: dict[int, int] | None = None
+        self._seen: set[str] = set()
+        self._renamed: list[tuple[_Item, list[str]]] = []
+        self._inserts: list[Row] = []
+        self._updates: dict[bool, list[Row]] = {False: [], True: []}
+        self._added = self._changed = self._removed = self._written = 0
+        self._warnings = list(answer.warnings)
+        self._duplicates = self._unreadable = 0
+
+    def write(self) -> KindResult:
+        """Writes all of it."""
+        for items, numbers in self._answer.spool.chunks():
+            self._write_chunk(list(self._parsed(items, numbers)))
+            self._flush(self._batch)
+        self._rename()
+        self._flush(0)
+        verdict, suspicion = self._settle_missing()
+        return self._finish(verdict, suspicion)
+
+    # -- what came ------------------------------------------------------------------------------------------------
+
+    def _parsed(self, items: list[bytes], numbers: Iterable[int]) -> Iterator[_Item]:
+        """The items that are neither garbage nor stored after all."""
+        native_field = self._kind.native_field
+        seed = self._kind.seed
+        for data, number in zip(items, numbers, strict=True):
+            try:
+                part = self._parse(data)
+            except DecodeError:
+                self._unreadable += 1
+                self._warn("The driver sent an item that is no message of its kind.")
+                continue
+            part.DiscardUnknownFields()
+            native_id: str = getattr(part, native_field)
+            if not native_id or len(native_id) > MAX_NATIVE_ID or "\0" in native_id:
+                self._unreadable += 1
+                self._warn(f"The driver sent an item whose native id is empty or too long: {native_id[:40]!r}.")
+                continue
+            content = part.SerializeToString(deterministic=True)
+            digest = xxhash.xxh3_128_digest(content, seed)
+            if content != data:
+                # Other bytes may mean the same: a map in another order, fields that are the core's.
+                seq = self._by_digest.pop(digest, None)
+                if seq is not None and seq in self._unmatched:
+                    self._unmatched.discard(seq)
+                    if seq in self._target.flagged:
+                        self._found_again([seq])
+                    continue
+            yield _Item(part, content, digest, native_id, number)
+
+    def _write_chunk(self, items: list[_Item]) -> None:
+        known = self._known(item.native_id for item in items) if self._target.stored else {}
+        fresh: list[_Item] = []
+        for item in items:
+            if item.native_id in self._seen:
+                self._duplicate(item)
+                continue
+            row = known.get(item.native_id)
+            if row is None:
+                self._seen.add(item.native_id)
+                fresh.append(item)
+            elif row.seq in self._unmatched or self._came_first(item, row):
+                self._seen.add(item.native_id)
+                self._unmatched.discard(row.seq)
+                self._update(item, row)
+            else:
+                self._duplicate(item)
+        if self._target.stored:
+            for item in fresh:
+                if item.part.previous_native_ids:
+                    self._renamed.append((item, list(item.part.previous_native_ids)))
+            fresh = [item for item in fresh if not item.part.previous_native_ids]
+        self._insert(fresh)
+
+    def _known(self, native_ids: Iterable[str]) -> dict[str, _Known]:
+        rows = self._connection.all(self._rows.by_native, (self._no, list(dict.fromkeys(native_ids))))
+        return {row[0]: _Known(*row) for row in rows}
+
+    def _came_first(self, item: _Item, row: _Known) -> bool:
+        """Of two items with the same native id, one of them stored as it came, whether this one came before that."""
+        if self._position is None:
+            self._position = {seq: place for place, seq in enumerate(self._answer.matched)}
+        place = self._position.get(row.seq)
+        if place is None or place < item.number:
+            return False
+        self._duplicate(item)
+        return True
+
+    def _duplicate(self, item: _Item) -> None:
+        self._duplicates += 1
+        self._warn(f"The driver sent {item.native_id!r} more than once; the first is kept.")
+
+    def _warn(self, text: str) -> None:
+        if len(self._warnings) < MAX_WARNINGS:
+            self._warnings.append(text)
+
+    # -- new and changed rows -------------------------------------------------------------------------------------
+
+    def _insert(self, items: list[_Item], replaced: dict[str, str] | None = None) -> None:
+        """Inserts rows; `replaced` are ids of rows that had the same native id and are another thing."""
+        if not items:
+            return
+        graves: dict[str, Tombstone] = {}
+        if self._tombstones.any:
+            graves = self._tombstones.find([(item.native_id, self._rows.identity(item.part)) for item in items])
+        numbers = self._connection.sequence.take(self._connection, len(items))
+        ids = mint(self._bodies.prefix, numbers)
+        for item, seq, (text, id_) in zip(items, numbers, ids, strict=True):
+            grave = graves.get(item.native_id)
+            if grave is None:
+                self._inserts.append(self._row(item, seq, id_, text, 0))
+            else:
+                self._tombstones.open(grave)
+                self._inserts.append(self._row(item, grave.seq, grave.id, id_text(grave.id), self._target.now))
+                text = id_text(grave.id)
+            if self._members.any:
+                self._members.add(item.native_id, item.part)
+            if self._events:
+                self._log_insert(item, text, restored=grave is not None, previous=(replaced or {}).get(item.native_id))
+        self._added += len(items)
+
+    def _log_insert(self, item: _Item, id_: str, *, restored: bool, previous: str | None) -> None:
+        change = recording.RESTORED if restored else recording.ADDED
+        if previous is not None:
+            change = recording.REPLACED
+        self._log.add(
+            change,
+            self._kind.name,
+            id_=id_,
+            native_id=item.native_id,
+            name=item.part.name,
+            previous_id=previous or "",
+        )
+
+    def _update(self, item: _Item, row: _Known) -> None:
+        identity = self._rows.identity(item.part)
+        if self._kind.identity_field and identity and row.identity and identity != row.identity:
+            self._flush(0)
+            self._delete([row.seq], log=False)
+            self._removed += 1
+            self._insert([item], {item.native_id: id_text(row.id)})
+            return
+        text = id_text(row.id)
+        old = self._parse(driver_part(row.body, text))
+        fields = self._difference.fields(old, item.part)
+        if row.missing:
+            fields.append("missing")
+        # Without a difference the row is written for its bytes alone: another runtime, another schema.
+        updated_at = self._target.now if fields else row.updated_at
+        # A new schema may have columns that the old row lacks.
+        indexed = not fields or not self._kind.indexed_fields.isdisjoint(fields)
+        self._updates[indexed].append(self._row(item, row.seq, row.id, text, updated_at))
+        if not fields:
+            self._members.replace(row.native_id, item.native_id, item.part)
+            return
+        self._changed += 1
+        if self._members.touched_by(fields) or row.native_id != item.native_id:
+            self._members.replace(row.native_id, item.native_id, item.part)
+        if self._events:
+            self._log.add(
+                recording.CHANGED,
+                self._kind.name,
+                id_=text,
+                native_id=item.native_id,
+                name=item.part.name,
+                fields=fields,
+            )
+
+    def _row(self, item: _Item, seq: int, id_: bytes, text: str, updated_at: int) -> Row:
+        return (
+            seq,
+            self._no,
+            item.digest,
+            id_,
+            item.native_id,
+            *self._rows.values(item.part),
+            updated_at,
+            0,
+            self._bodies.body(item.content, text, seq, updated_at),
+        )
+
+    def _rename(self) -> None:
+        """Items with a new native id that name the one they had: they keep the row, unless it came too."""
+        for begin in range(0, len(self._renamed), 100):
+            chunk = self._renamed[begin : begin + 100]
+            self._flush(0)
+            known = self._known(previous for _, names in chunk for previous in names[:10])
+            fresh: list[_Item] = []
+            for item, names in chunk:
+                rows = (known.get(name) for name in names[:10])
+                row = next((row for row in rows if row is not None and row.seq in self._unmatched), None)
+                identity = self._rows.identity(item.part)
+                if row is None or (
+                    identity and row.identity and self._kind.identity_field and identity != row.identity
+                ):
+                    fresh.append(item)
+                else:
+                    self._unmatched.discard(row.seq)
+                    self._update(item, row)
+            self._insert(fresh)
+
+    def _flush(self, above: int) -> None:
+        """Writes rows that wait, where there are more than `above`."""
+        if len(self._inserts) > above:
+            self._rows.insert(self._connection, self._inserts)
+            self._written += len(self._inserts)
+            self._inserts = []
+        for indexed, rows in self._updates.items():
+            if len(rows) > above:
+                self._rows.update(self._connection, rows, indexed=indexed)
+                self._written += len(rows)
+                self._updates[indexed] = []
+        self._members.flush(above)
+
+    # -- what is missing ------------------------------------------------------------------------------------------
+
+    def _settle_missing(self) -> tuple[Verdict, Suspicion]:
+        before = self._target.before
+        flagged = self._target.flagged
+        if flagged:
+            self._found_again([seq for seq in self._answer.matched if seq in flagged])
+        loss = Loss(
+            complete=self._answer.complete and not self._unreadable,
+            items=self._answer.items,
+            stored=self._target.stored,
+            missing=len(self._unmatched),
+            array_troubled=self._target.troubled,
+        )
+        verdict, suspicion = judge(loss, Suspicion(before.missing_answers, before.missing_since), self._target.now)
+        if verdict is Verdict.REMOVE:
+            self._delete(sorted(self._unmatched), log=True)
+            self._removed += len(self._unmatched)
+            self._unmatched = set()
+        elif verdict is Verdict.KEEP:
+            self._flag(sorted(self._unmatched - flagged))
+        return verdict, suspicion
+
+    def _delete(self, seqs: list[int], *, log: bool) -> None:
+        for begin in range(0, len(seqs), 200):
+            rows = self._connection.all(self._rows.for_removal, (seqs[begin : begin + 200],))
+            graves = []
+            for seq, id_, native_id, name, identity in rows:
+                graves.append(Tombstone(seq, native_id, identity if self._kind.identity_field else "", id_, name))
+                self._members.remove(native_id)
+                if log and self._events:
+                    self._log.add(recording.REMOVED, self._kind.name, id_=id_text(id_), native_id=native_id, name=name)
+            self._tombstones.bury(graves)
+            self._connection.run(self._rows.delete, (seqs[begin : begin + 200],))
+            self._members.flush(0)
+            self._written += len(rows)
+
+    def _flag(self, seqs: list[int]) -> None:
+        for row in self._set_flag(seqs, missing=True):
+            if self._events:
+                self._log.add(recording.MISSING, self._kind.name, id_=id_text(row[1]), native_id=row[2], name=row[3])
+
+    def _found_again(self, seqs: list[int]) -> None:
+        for row in self._set_flag(seqs, missing=False):
+            self._changed += 1
+            if self._events:
+                self._log.add(
+                    recording.CHANGED,
+                    self._kind.name,
+                    id_=id_text(row[1]),
+                    native_id=row[2],
+                    name=row[3],
+                    fields=("missing",),
+                )
+
+    def _set_flag(self, seqs: list[int], *, missing: bool) -> Iterator[Row]:
+        for begin in range(0, len(seqs), 200):
+            rows = self._connection.all(self._rows.for_flag, (seqs[begin : begin + 200],))
+            rows = [row for row in rows if row[5] != missing]
+            bodies = [(int(missing), with_missing(row[4], missing), row[0]) for row in rows]
+            self._connection.many(self._rows.set_flag, bodies)
+            self._written += len(rows)
+            yield from rows
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def _finish(self, verdict: Verdict, suspicion: Suspicion) -> KindResult:
+        target, before = self._target, self._target.before
+        complete = self._answer.complete and not self._unreadable
+        outcome = OK if complete and not self._duplicates else PARTIAL
+        if verdict is Verdict.KEEP:
+            outcome = SUSPICIOUS
+        if verdict is Verdict.NOTHING and not complete:
+            missing = len(self._unmatched & target.flagged)
+        else:
+            missing = len(self._unmatched)
+        total = target.stored + self._added - self._removed
+        if complete and not before.loaded:
+            self._log.add(recording.LOADED, self._kind.name, count=total)
+        self._log.flush()
+        result = KindResult(
+            kind=self._kind.name,
+            outcome=outcome,
+            total=total,
+            added=self._added,
+            changed=self._changed,
+            removed=self._removed,
+            missing=missing,
+            missing_answers=suspicion.answers,
+            missing_since=suspicion.since,
+            error_msg=self._what_is_wrong(verdict, missing),
+            warnings=tuple(self._warnings),
+            started_at=target.started_at,
+            ended_at=target.now,
+            last_success_at=target.now if outcome == OK else before.last_success_at,
+            written=self._written,
+        )
+        generation = before.generation + (1 if self._written else 0)
+        states.write(self._connection, self._no, result, generation=generation, loaded=before.loaded or complete)
+        return result
+
+    def _what_is_wrong(self, verdict: Verdict, missing: int) -> str:
+        if verdict is Verdict.KEEP:
+            return (
+                f"The array's answer lacks {missing} of {self._target.stored}; they are kept until three answers over "
+                "an hour lack them, or until an operator accepts their removal."
+            )
+        if self._unreadable:
+            return f"{self._unreadable} of the driver's items can't be read; nothing was removed."
+        if not self._answer.complete:
+            return "The driver's answer is not complete; nothing was removed."
+        if self._duplicates:
+            return f"{self._duplicates} of the driver's items have a native id that came before."
+        return ""
