@@ -1,4 +1,4 @@
-# Two images: `core` (the application) and `driver-host` (one driver, for any in-tree driver).
+# Two images: `core` (the application) and `driver-host` (serves the driver it is told, in-tree ones or yours).
 #   docker build --target core -t delphis .
 #   docker build --target driver-host -t delphis-driver-host .
 
@@ -59,4 +59,4 @@ COPY drivers drivers
 ENV PATH=/opt/delphis/bin:$PATH PYTHONPATH=/app
 USER 10001:10001
 EXPOSE 50051
-ENTRYPOINT ["python3", "-m", "delphis.sdk.host"]
+ENTRYPOINT ["delphis-driver", "run"]

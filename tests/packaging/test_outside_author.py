@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 
@@ -140,12 +141,43 @@ def test_mistakes_in_a_client_are_found(newest: Environment) -> None:
     assert pyright_errors(newest, "bad_client.py") == expected
 
 
-def test_driver_needs_few_lines(newest: Environment) -> None:
+CALL = """
+import sys
+import grpc
+from delphis.driver.v1 import storage_driver_pb2 as driver, storage_driver_pb2_grpc
+from delphis.type.v1 import access_pb2
+
+target = driver.Target(
+    storage_id="00000000-0000-0000-0000-000000000001",
+    access_revision=1,
+    access_info=access_pb2.AccessInfo(rest=access_pb2.RestAccess(host="127.0.0.9", username="u", password="p")),
+)
+with grpc.insecure_channel(sys.argv[1]) as channel:
+    stub = storage_driver_pb2_grpc.StorageDriverStub(channel)
+    info = stub.GetDriverInfo(driver.GetDriverInfoRequest(), wait_for_ready=True, timeout=30)
+    print("info", info.name)
+    answer = stub.GetStorage(driver.GetStorageRequest(target=target), timeout=30)
+    print("serial", answer.storage.serial_number)
+    batches = list(stub.ListVolumes(driver.ListVolumesRequest(target=target), timeout=30))
+    print("volumes", sum(len(batch.items) for batch in batches), batches[-1].complete)
+"""
+
+
+def test_driver_runs_from_the_wheel_and_answers(newest: Environment) -> None:
     assert len(DRIVER.strip().splitlines()) < 40
-    write(newest, "acme.py", DRIVER)
-    program = (
-        "import asyncio, acme; from delphis.sdk import StorageDriver; "
-        "assert issubclass(acme.AcmeBox, StorageDriver); print('ok')"
-    )
-    done = newest.run("python", "-c", program)
+    write(newest, "acme_box.py", DRIVER)
+    endpoint = f"unix://{newest.folder}/acme.sock"
+    with subprocess.Popen(
+        [newest.folder / "bin/delphis-driver", "run", "acme_box.py", "--endpoint", endpoint],
+        cwd=newest.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as host:
+        try:
+            done = newest.run("python", "-c", CALL, f"unix:{newest.folder}/acme.sock")
+        finally:
+            host.terminate()
+        assert host.wait(30) == 0
     assert done.code == 0, done.output
+    assert done.output.split() == ["info", "local.acme-box", "serial", "4711", "volumes", "3", "True"]
