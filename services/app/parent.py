@@ -23,7 +23,7 @@ STABLE_AFTER = 60.0
 class Parent:
     """Runs the core as a child process until told to stop.
 
-    A core that dies is started again; one that says it can't start (exit code 2) is not.
+    A core that dies is started again; one that was never ready, or says that it can't start (exit code 2), is not.
     """
 
     def __init__(self, settings: CoreSettings, lock_fd: int, on_ready: Callable[[dict[str, Any]], None]) -> None:
@@ -31,6 +31,7 @@ class Parent:
         self._lock_fd = lock_fd
         self._on_ready = on_ready
         self._stopping = False
+        self._was_ready = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
 
@@ -46,8 +47,8 @@ class Parent:
             code = self._run_core()
             if self._stopping:
                 return 0 if code == 0 else 1
-            if code == 2:
-                return 2
+            if code == 2 or not self._was_ready:
+                return code if code > 0 else 1
             failures = 0 if time.monotonic() - began > STABLE_AFTER else failures
             delay = BACKOFF[min(failures, len(BACKOFF) - 1)]
             failures += 1
@@ -89,6 +90,7 @@ class Parent:
                         if not data:
                             selector.unregister(ready)
                             if said:
+                                self._was_ready = True
                                 self._on_ready(json.loads(said))
                 if self._stopping and asked_at is None:
                     asked_at = time.monotonic()

@@ -1,0 +1,34 @@
+"""`delphis db token create`: the first token, before anybody can ask the API for one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from services.app.failure import StartFailure
+from services.auth import tokens
+from services.calls.errors import CallError
+from services.store.engine import Store
+from services.store.errors import SchemaError, StoreFault
+
+
+def create(database: str, name: str, scopes: str) -> str:
+    """Makes a token and returns its secret."""
+    if database.startswith("sqlite:///"):
+        Path(database.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    try:
+        return asyncio.run(_create(database, name, scopes))
+    except CallError as error:
+        raise StartFailure(error.message) from error
+    except (StoreFault, SchemaError, ValueError) as error:
+        raise StartFailure(str(error)) from error
+
+
+async def _create(database: str, name: str, scopes: str) -> str:
+    granted = tokens.scopes_of(scopes)
+    store = Store.open(database)
+    try:
+        _, secret = await store.write(lambda connection: tokens.create(connection, name, granted))
+        return secret
+    finally:
+        await store.close()

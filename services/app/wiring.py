@@ -1,0 +1,92 @@
+"""How the parts of a core belong together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.app.failure import StartFailure
+from services.app.settings import CoreSettings
+from services.auth import service_token
+from services.auth.authenticator import TokenAuthenticator
+from services.auth.secret import new_secret
+from services.calls.method import MethodTable
+from services.calls.pipeline import AnonymousAdmin, Pipeline
+from services.calls.reflection import Reflection
+from services.inventory.access.infos import AccessInfos
+from services.inventory.preferences import DriverPreferences
+from services.inventory.service import Inventory, open_vault
+from services.inventory.vault import Vault, VaultError, default_key_file
+from services.registry.registry import Registry
+from services.registry.service import RegistryService
+from services.registry.settings import HostSettings
+from services.router import service as router_service
+from services.router.router import Router
+from services.store.engine import Store
+from services.store.errors import SchemaError, StoreFault
+
+IN_TREE_DRIVERS = Path(__file__).parents[2] / "drivers"
+DRAIN_GRACE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """A core that serves, but for its ports."""
+
+    pipeline: Pipeline
+    reflection: Reflection
+    service_token: str
+    """What Delphis' own processes, and the core itself, call with."""
+
+
+@asynccontextmanager
+async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
+    """Opens the store, starts registry, router and inventory, and puts the pipeline in front of them."""
+    async with AsyncExitStack() as stack:
+        store = _open_store(settings.database)
+        stack.push_async_callback(store.close)
+        access = AccessInfos(store, await _open_vault(store, settings))
+        folders = (IN_TREE_DRIVERS, *map(Path, settings.drivers))
+        hosts = HostSettings(runtime_dir=Path(settings.data_dir) / "run")
+        registry = Registry(hosts, folders, DriverPreferences(store))
+        router = Router(registry, access)
+        token = _service_token(settings)
+        authenticator = TokenAuthenticator(store, service_token=token) if settings.auth == "token" else None
+        inventory = Inventory(store, router, access, forget=registry.forget, authenticator=authenticator)
+        await registry.start()
+        stack.push_async_callback(registry.stop, DRAIN_GRACE)
+        await inventory.start()
+        stack.push_async_callback(inventory.stop)
+        methods = MethodTable(
+            (*inventory.methods(), *RegistryService(registry).methods(), *router_service.methods(router))
+        )
+        pipeline = Pipeline(methods, authenticator or AnonymousAdmin(), inventory.audit)
+        yield Core(pipeline, Reflection(methods.services()), token)
+
+
+def _open_store(database: str) -> Store:
+    try:
+        return Store.open(database)
+    except (ValueError, StoreFault, SchemaError) as error:
+        raise StartFailure(str(error)) from error
+
+
+async def _open_vault(store: Store, settings: CoreSettings) -> Vault:
+    path = Path(settings.key_file) if settings.key_file else default_key_file()
+    try:
+        return await open_vault(store, path)
+    except VaultError as error:
+        raise StartFailure(str(error)) from error
+
+
+def _service_token(settings: CoreSettings) -> str:
+    try:
+        if settings.service_token_file is not None:
+            return service_token.from_file(Path(settings.service_token_file))
+        if settings.service_token_fd is not None:
+            return service_token.from_descriptor(settings.service_token_fd)
+    except service_token.ServiceTokenError as error:
+        raise StartFailure(str(error)) from error
+    return new_secret()  # no other process of ours runs yet, so nobody else needs to know it
