@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import os
 import re
 import sys
@@ -19,6 +20,7 @@ from delphis.sdk.driver import StorageDriver
 from delphis.sdk.host.settings import PREFIX, HostSettings, Pair, SettingsError, from_environment
 
 MANIFEST = "driver.toml"
+OWN_FOLDER = "delphis-driver-"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,7 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.exit(2, f"delphis-driver: {error}\n")
     from delphis.sdk.host import server
 
-    server.leave(server.main(settings))
+    code = server.main(settings)
+    if settings.endpoint.startswith(f"unix://{tempfile.gettempdir()}/{OWN_FOLDER}"):
+        with contextlib.suppress(OSError):
+            Path(settings.endpoint.removeprefix("unix://")).parent.rmdir()
+    server.leave(code)
 
 
 def _version() -> str:
@@ -56,7 +62,7 @@ def _run(driver: str, endpoint: str | None) -> HostSettings:
     if endpoint is not None:
         environment[PREFIX + "ENDPOINT"] = endpoint
     elif not environment.get(PREFIX + "ENDPOINT"):
-        environment[PREFIX + "ENDPOINT"] = f"unix://{tempfile.mkdtemp(prefix='delphis-driver-')}/host.sock"
+        environment[PREFIX + "ENDPOINT"] = f"unix://{tempfile.mkdtemp(prefix=OWN_FOLDER)}/host.sock"
     path = Path(driver)
     if path.is_dir() or path.name == MANIFEST:
         return _from_manifest(path if path.is_dir() else path.parent, environment)

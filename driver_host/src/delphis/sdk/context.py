@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from delphis.driver.v1 import storage_driver_pb2
 from delphis.sdk import errors
+from delphis.sdk.redaction import one_line
 from delphis.type.v1 import errors_pb2
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Context:
         """Tells an operator something that is no error. It is sent with the answer.
 
         Args:
-            message: One sentence: what, to what.
+            message: One sentence: what, to what. Secrets of the access info are masked in it.
             native_id: The resource that it is about, if one.
             reason: The class of `delphis.sdk.errors`, or the value of `Reason`, that fits; None where none does.
         """
@@ -91,7 +92,7 @@ class Context:
             reason = errors_pb2.Reason.Value(f"REASON_{reason.reason}")
         self._warnings.append(
             storage_driver_pb2.Warning(
-                message=message, native_id=native_id, reason=reason or errors_pb2.REASON_UNSPECIFIED
+                message=one_line(message), native_id=native_id, reason=reason or errors_pb2.REASON_UNSPECIFIED
             )
         )
 

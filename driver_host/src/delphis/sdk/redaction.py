@@ -210,3 +210,9 @@ class Secrets:
 
 
 SECRETS = Secrets()
+
+
+def one_line(text: str, longest: int = 600) -> str:
+    """A text fit for an error: without the process's secrets, without line breaks, not too long."""
+    line = " ".join(SECRETS.scrub(text).split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"

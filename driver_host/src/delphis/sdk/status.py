@@ -11,14 +11,13 @@ from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from delphis.sdk import errors
-from delphis.sdk.redaction import SECRETS
+from delphis.sdk.redaction import one_line
 from delphis.type.v1 import errors_pb2, options_pb2
 
 DOMAIN = "delphis.dev"
 STATUS_DETAILS = "grpc-status-details-bin"
 
-# gRPC refuses trailers of more than 8 KiB, and the message is in them twice.
-LONGEST_MESSAGE = 600
+# gRPC refuses trailers of more than 8 KiB; the message is in them twice.
 LONGEST_VALUE = 200
 MOST_METADATA = 12
 
@@ -47,12 +46,6 @@ def _code(reason: str) -> int:
 def _may_say(reason: str) -> bool:
     value = errors_pb2.Reason.DESCRIPTOR.values_by_name.get(f"REASON_{reason}")
     return value is not None and (value.number in _OF_ARRAYS or value.number in _ALSO_OF_ARRAYS)
-
-
-def one_line(text: str, longest: int = LONGEST_MESSAGE) -> str:
-    """A text without secrets, line breaks, and what is too long for a trailer."""
-    line = " ".join(SECRETS.scrub(text).split())
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def as_driver_error(error: BaseException) -> errors.DriverError:

@@ -16,7 +16,8 @@ from delphis.sdk.context import Context
 from delphis.sdk.driver import StorageDriver
 from delphis.sdk.host.contract import FIRST_CORE_OWNED, Method
 from delphis.sdk.host.workers import Job
-from delphis.sdk.status import as_driver_error, one_line, reason_value
+from delphis.sdk.redaction import one_line
+from delphis.sdk.status import as_driver_error, reason_value
 from delphis.type.v1.alert_pb2 import Alert, AlertSource
 from delphis.type.v1.metric_pb2 import Capabilities
 from delphis.type.v1.storage_pb2 import Storage

@@ -168,7 +168,8 @@ class Calls:
         running = asyncio.ensure_future(self._on_array(call, work))
         running.add_done_callback(lambda _: ready.put_nowait(None))
         try:
-            async with asyncio.timeout_at(call.deadline):
+            # A little later than what runs inside, which knows better what was waited for.
+            async with asyncio.timeout_at(call.deadline + 0.005):
                 while (payload := await ready.get()) is not None:
                     await send(payload)
                     call.job.taken()
@@ -222,9 +223,13 @@ class Calls:
 
     async def _enter(self, call: Call, key: Hashable, limit: int) -> Permit:
         try:
-            return await self.lanes.enter(key, limit, call.deadline)
+            permit = await self.lanes.enter(key, limit, call.deadline)
         except TimeoutError:
             raise call.late(": it waited behind other calls") from None
+        if asyncio.get_running_loop().time() >= call.deadline:
+            permit.close()
+            raise call.late(": it waited behind other calls")
+        return permit
 
     async def _session(self, call: Call, permit: Permit) -> Session:
         """A login that the call can use, made now if there is none. Calls that come meanwhile wait for it."""
