@@ -104,7 +104,8 @@ class Faults:
         body: dict[str, Any] = {
             "error_code": self._reasons.error_code(error),
             "error_msg": error.message,
-            "error_args": list(error.metadata.values()),
+            # In the keys' order: over a hop the order in which they were written is lost.
+            "error_args": [error.metadata[key] for key in sorted(error.metadata)],
             "status": error.code.name,
             "details": details,
         }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 from services.calls.errors import CallError
 
@@ -53,6 +54,7 @@ def check(headers: Iterable[tuple[bytes, bytes]]) -> None:
         raise _refused("a page from elsewhere sent it", "Sec-Fetch-Site")
 
 
+@lru_cache(maxsize=256)
 def loopback(host: bytes) -> bool:
     """Whether a Host header names this machine, at any port."""
     name = host.decode("latin-1").strip().lower()
