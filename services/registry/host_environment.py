@@ -38,7 +38,12 @@ def command_line(manifest: Manifest, settings: HostSettings) -> tuple[str, ...]:
 
 
 def environment(
-    manifest: Manifest, *, endpoint: str, ready_fd: int, inherited: Mapping[str, str] = os.environ
+    manifest: Manifest,
+    settings: HostSettings,
+    *,
+    endpoint: str,
+    ready_fd: int,
+    inherited: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """The whole environment of a host."""
     values = {name: inherited[name] for name in PASSED_ON if name in inherited}
@@ -56,6 +61,7 @@ def environment(
             "DELPHIS_DRIVER_VERSION": manifest.version,
             "DELPHIS_DRIVER_SERVES": json.dumps([pair._asdict() for pair in manifest.serves]),
             "DELPHIS_DRIVER_READY_FD": str(ready_fd),
+            "DELPHIS_DRIVER_DRAIN": f"{settings.drain_grace:g}",
         }
     )
     return values

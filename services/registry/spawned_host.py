@@ -39,7 +39,7 @@ class SpawnedHost(Host):
             self.process = HostProcess.spawn(
                 manifest.name,
                 command_line(manifest, settings),
-                environment(manifest, endpoint=endpoint, ready_fd=ready_write),
+                environment(manifest, settings, endpoint=endpoint, ready_fd=ready_write),
                 ready_fd=(ready_read, ready_write),
                 folder=manifest.folder or Path("/"),
                 # A net below the watch on resident memory: one that grows faster than we look gets an error of malloc.

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,7 +98,7 @@ def deadline(seconds: float) -> float:
 
 
 @asynccontextmanager
-async def house(tmp_path: Path, **settings: Any) -> AsyncIterator[House]:
+async def house(tmp_path: Path, **settings: Any) -> AsyncGenerator[House]:
     """A running registry over `tmp_path/drivers`; no host outlives it."""
     drivers = tmp_path / "drivers"
     drivers.mkdir(exist_ok=True)

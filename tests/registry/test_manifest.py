@@ -147,7 +147,13 @@ def test_a_driver_is_imported_from_its_folder_or_one_above(tmp_path: Path) -> No
     assert import_root("drivers.box.driver:Box", folder) == tmp_path
     assert import_root("acme.driver:Box", folder) is None
     found = read(tmp_path, HEAD + '[host]\nclass = "box.driver:Box"\n[host.environment]\nJAVA_HOME = "/opt/java"')
-    values = environment(found, endpoint="unix:///x", ready_fd=7, inherited={"PATH": "/bin", "HOME": "/root"})
+    values = environment(
+        found,
+        HostSettings(runtime_dir=tmp_path),
+        endpoint="unix:///x",
+        ready_fd=7,
+        inherited={"PATH": "/bin", "HOME": "/root"},
+    )
     assert values["PYTHONPATH"] == str((tmp_path / "drivers").resolve())
     assert values["JAVA_HOME"] == "/opt/java"
     assert "HOME" not in values
