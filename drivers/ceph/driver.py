@@ -5,7 +5,8 @@ It only reads: a user of the dashboard with the role `read-only` is enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from delphis.sdk import (
@@ -33,6 +34,7 @@ from .placement import Placement
 from .pools import applications_of, id_of, pool_of
 
 IMAGES_AT_A_TIME = 100
+ODD = (AttributeError, KeyError, TypeError, ValueError)
 
 _T = TypeVar("_T")
 _Pools = Mapping[str, Mapping[str, Any]]
@@ -62,14 +64,12 @@ class CephDriver(StorageDriver):
 
     def get_storage(self, context: Context) -> Storage:
         api = self._api
-        try:
+        with _understanding("the cluster"):
             return storage_of(
                 api.read_object(context, "/api/monitor"),
                 api.read_object(context, "/api/health/minimal"),
                 api.read_object(context, "/api/summary"),
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise errors.BadResponse(f"What the dashboard says of the cluster is odd: {error!r}.") from error
 
     def list_storage_pools(self, context: Context) -> Iterator[StoragePool]:
         placement = self._placement(context)
@@ -80,8 +80,9 @@ class CephDriver(StorageDriver):
         return _each(context, "pool", self._pools(context), make)
 
     def list_volumes(self, context: Context) -> Iterator[Volume]:
-        pools = {str(pool["pool_name"]): pool for pool in self._pools(context)}
-        with_images = [name for name, pool in sorted(pools.items()) if "rbd" in applications_of(pool)]
+        with _understanding("pools"):
+            pools = {str(pool["pool_name"]): pool for pool in self._pools(context)}
+            with_images = [name for name, pool in sorted(pools.items()) if "rbd" in applications_of(pool)]
         failed = 0
         for name in with_images:
             # Pool by pool: one that doesn't answer must not hide the images of the others.
@@ -105,14 +106,13 @@ class CephDriver(StorageDriver):
         monitor = self._api.read_object(context, "/api/monitor")
         health = self._api.read_object(context, "/api/health/full")
         hosts = self._api.read_list(context, "/api/host")
-        try:
+        with _understanding("monitors and managers"):
             return list(controllers_of(monitor, health.get("mgr_map") or {}, hosts))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise errors.BadResponse(f"What the dashboard says of monitors and managers is odd: {error!r}.") from error
 
     def list_filesystems(self, context: Context) -> Iterator[Filesystem]:
         filesystems = self._api.read_list(context, "/api/cephfs")
-        pools = {id_of(pool): pool for pool in self._pools(context)} if filesystems else {}
+        with _understanding("pools"):
+            pools = {id_of(pool): pool for pool in self._pools(context)} if filesystems else {}
         return _each(context, "filesystem", filesystems, lambda filesystem: filesystem_of(filesystem, pools))
 
     def _pools(self, context: Context) -> list[Any]:
@@ -121,7 +121,7 @@ class CephDriver(StorageDriver):
     def _placement(self, context: Context) -> Placement | None:
         try:
             return Placement(self._api.read_object(context, "/api/health/full")["osd_map"])
-        except (AttributeError, KeyError, TypeError, ValueError, errors.ArrayPermissionDenied) as error:
+        except (*ODD, errors.ArrayPermissionDenied) as error:
             context.warn(f"It is not known which disks the pools lie on: {error!r}.")
             return None
 
@@ -134,25 +134,27 @@ class CephDriver(StorageDriver):
             # Without a limit the dashboard gives the first five.
             params = {"pool_name": pool, "offset": offset, "limit": size}
             reply = self._api.read(context, "/api/block/image", params)
-            images = [image for part in reply.json() for image in part["value"]]
+            with _understanding(f"the images of {pool!r}"):
+                images = [image for part in reply.json() for image in part["value"]]
             announced = reply.headers.get("X-Total-Count", "")
             total = int(announced) if announced.isdigit() else None
             totals.add(total)
             return Page(images, total=total)
 
-        def make(image: Mapping[str, Any]) -> Volume:
-            return volume_of(image, pools[pool], pools.get(str(image.get("data_pool") or "")))
+        def make(image: Mapping[str, Any]) -> Volume | None:
+            return (
+                None if is_going(image) else volume_of(image, pools[pool], pools.get(str(image.get("data_pool") or "")))
+            )
 
-        try:
-            for page in by_offset(fetch, size=IMAGES_AT_A_TIME):
-                for volume in _each(context, "image", (one for one in page.items if not is_going(one)), make):
-                    if volume.native_volume_id in seen:
-                        shifted = True
-                        continue
-                    seen.add(volume.native_volume_id)
-                    yield volume
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise errors.BadResponse(f"What the dashboard says of the images of {pool!r} is odd: {error!r}.") from error
+        for page in by_offset(fetch, size=IMAGES_AT_A_TIME):
+            for volume in _each(context, "image", page.items, make):
+                if volume is None:
+                    continue
+                if volume.native_volume_id in seen:
+                    shifted = True
+                    continue
+                seen.add(volume.native_volume_id)
+                yield volume
         if shifted or len(totals) > 1:
             context.incomplete(
                 f"Images of pool {pool!r} came or went while they were listed; some may be missing.",
@@ -160,12 +162,21 @@ class CephDriver(StorageDriver):
             )
 
 
+@contextmanager
+def _understanding(what: str) -> Generator[None, None, None]:
+    """Names what can't be read when an answer has another shape than it should."""
+    try:
+        yield
+    except ODD as error:
+        raise errors.BadResponse(f"What the dashboard says of {what} can't be read: {error!r}.") from error
+
+
 def _each(context: Context, kind: str, items: Iterable[Any], make: Callable[[Mapping[str, Any]], _T]) -> Iterator[_T]:
     """What is made of each item. One that can't be read doesn't take the others with it, but is said to be missing."""
     for number, item in enumerate(items):
         try:
             made = make(item)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except ODD as error:
             context.incomplete(
                 f"{kind} number {number} in the answer can't be read: {error!r}.", reason=errors.BadResponse
             )

@@ -92,6 +92,7 @@ class ScriptedServer:
 
         class Connection(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def setup(self) -> None:
                 owner.connections += 1

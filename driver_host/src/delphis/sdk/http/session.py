@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -71,6 +72,8 @@ class RestSession:
         self._logged_in = False
         self._refusal: tuple[float, errors.DriverError] | None = None
         self._has_answered = False
+        # For sessions that nobody closes, such as after a login that failed.
+        weakref.finalize(self, SECRETS.discard, id(self))
 
     # ---- What a driver says of its array ----
 
