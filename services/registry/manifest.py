@@ -14,6 +14,7 @@ from services.registry.errors import ManifestError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _CLASS = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_CLASS_IN_FILE = re.compile(r"([^:]+\.py):([A-Za-z_]\w*)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_BYTES = 64 * 1024
 
@@ -40,7 +41,7 @@ class PythonHost:
     """A StorageDriver subclass, run by the SDK's host."""
 
     driver_class: str
-    """`module:Class`"""
+    """`module:Class`, or `/path/to/file.py:Class`"""
     python: str = ""
     """An interpreter of the driver's own; empty: the core's."""
 
@@ -245,8 +246,11 @@ def _host(table: _Table, folder: Path) -> PythonHost | CommandHost | EndpointHos
     if tls is not None and not endpoint.startswith("tcp://"):
         table.complain("tls", "goes with a tcp endpoint only")
     if driver_class:
-        if not is_class(driver_class):
-            table.complain("class", f"must be module:Class, not {driver_class!r}")
+        in_file = _CLASS_IN_FILE.fullmatch(driver_class)
+        if in_file is not None:
+            driver_class = f"{folder / in_file[1]}:{in_file[2]}"
+        elif not is_class(driver_class):
+            table.complain("class", f"must be module:Class or file.py:Class, not {driver_class!r}")
         return PythonHost(driver_class, _program(python, folder) if python else "")
     if command:
         return CommandHost((_program(command[0], folder), *command[1:]))

@@ -52,6 +52,18 @@ def write_manifest(
     return path
 
 
+def write_class_manifest(folder: Path, family: str, driver_class: str, pair: Pair) -> None:
+    """A driver.toml of a driver for the SDK's host."""
+    path = folder / family / "driver.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f'name = "dev.acme.{family}"\nversion = "1.0"\n'
+        f'[[serves]]\nvendor = "{pair.vendor}"\nmodel = "{pair.model}"\n'
+        f'[host]\nclass = "{driver_class}"\n',
+        encoding="utf-8",
+    )
+
+
 class Arrays:
     """A TargetSource of arrays that do what the test says."""
 

@@ -52,6 +52,8 @@ def test_paths_are_relative_to_the_manifest(tmp_path: Path) -> None:
     assert read(tmp_path, HEAD + '[host]\ncommand = ["java", "-jar", "x.jar"]').host == CommandHost(
         ("java", "-jar", "x.jar")
     )
+    host = read(tmp_path, HEAD + '[host]\nclass = "driver.py:Box"').host
+    assert host == PythonHost(f"{box}/driver.py:Box")
     host = read(tmp_path, HEAD + '[host]\nclass = "driver:Box"\npython = "venv/bin/python"').host
     assert host == PythonHost("driver:Box", str(box / "venv/bin/python"))
     tls = '[host.tls]\nca = "ca.pem"\ncert = "/etc/c.pem"\nkey = "k.pem"\nserver_name = "box"\n'
@@ -74,7 +76,7 @@ def test_paths_are_relative_to_the_manifest(tmp_path: Path) -> None:
         (HEAD, "host is missing: write [host] with one of class, command, endpoint"),
         (HEAD + "[host]\n", "host must have exactly one of class, command, endpoint; it has none"),
         (HEAD + '[host]\nclass = "a:B"\ncommand = ["x"]', "it has class and command"),
-        (HEAD + '[host]\nclass = "a.B"', "host.class must be module:Class, not 'a.B'"),
+        (HEAD + '[host]\nclass = "a.B"', "host.class must be module:Class or file.py:Class, not 'a.B'"),
         (HEAD + '[host]\nclass = "a:B"\nklass = 1', "host.klass is unknown"),
         ('colour = "red"\n' + HEAD + '[host]\nclass = "a:B"', "colour is unknown"),
         (HEAD + 'size = 1\n[host]\nclass = "a:B"', "serves[0].size is unknown"),
