@@ -1,0 +1,118 @@
+"""ChangeService: changes page by page, and as they are committed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from functools import partial
+
+from delphis.inventory.v1 import change_pb2 as pb
+from services.calls.errors import CallError, invalid
+from services.calls.method import Call, Method, methods_of, stream, unary
+from services.inventory.changes import token as tokens
+from services.inventory.changes.reading import Found, changes_after, heads
+from services.inventory.changes.recording import TOPIC
+from services.inventory.kinds import KINDS, STORAGE
+from services.inventory.resources.storage import number_of
+from services.inventory.sync.body import varint
+from services.store.connection import Connection
+from services.store.engine import Store
+
+MAX_PAGE = 1000
+WATCH_PAGE = 500
+SIGN_OF_LIFE = 15.0
+"""Seconds after which a watcher hears something, even if it is nothing."""
+POLL_SECONDS = {"sqlite": 15.0, "postgresql": 2.0}
+"""Other processes' hints may get lost; then changes are found by looking."""
+START = "start"
+_WATCH = "watch"
+
+
+def methods(store: Store) -> Iterator[Method]:
+    """The service for a method table."""
+    service = _Changes(store)
+    return methods_of(
+        pb.DESCRIPTOR.services_by_name["ChangeService"],
+        {
+            "ListChanges": unary(pb.ListChangesRequest, service.list_changes),
+            "WatchChanges": stream(pb.WatchChangesRequest, service.watch_changes),
+        },
+    )
+
+
+class _Changes:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def list_changes(self, request: pb.ListChangesRequest, _: Call) -> bytes:
+        """A page, oldest first."""
+        if request.page_size < 0:
+            raise invalid("page_size", f"{request.page_size} is negative.")
+        kinds = _checked("kind", [request.kind] if request.kind else [])
+        query = f"{request.storage_id}\0{request.kind}"
+        seen: tokens.Vector = {}
+        if request.page_token:
+            given = tokens.read(request.page_token, query)
+            if given is None:
+                raise CallError(
+                    "INVALID_PAGE_TOKEN",
+                    "The page token is not ours or belongs to another query; start again without one.",
+                    metadata={"page_token": request.page_token[:80]},
+                )
+            seen = given
+        size = min(request.page_size or MAX_PAGE, MAX_PAGE)
+
+        def read(connection: Connection) -> Found:
+            number = number_of(connection, request.storage_id) if request.storage_id else None
+            return changes_after(connection, seen, size, storage_no=number, kinds=kinds)
+
+        found = await self._store.scan(read)
+        return _answer(found.parts, tokens.written(found.vector, query) if found.more else "")
+
+    async def watch_changes(self, request: pb.WatchChangesRequest, _: Call) -> AsyncIterator[bytes]:
+        """Changes as they are committed; pulled from the store, so a slow reader holds nothing but his place."""
+        kinds = _checked("kinds", request.kinds)
+        number: int | None = None
+        if request.storage_id:
+            number = await self._store.read(lambda connection: number_of(connection, request.storage_id))
+        seen = await self._begin(request, number)
+        yield _answer([], tokens.written(seen, _WATCH))
+        spoken = time.monotonic()
+        while True:
+            mark = self._store.signals.mark(TOPIC)
+            look = partial(changes_after, seen=seen, limit=WATCH_PAGE, storage_no=number, kinds=kinds)
+            found = await self._store.scan(look)
+            moved, seen = found.vector != seen, found.vector
+            if found.count or time.monotonic() - spoken >= SIGN_OF_LIFE:
+                yield _answer(found.parts, tokens.written(seen, _WATCH))
+                spoken = time.monotonic()
+            if not found.more and not moved:
+                wait = min(POLL_SECONDS[self._store.dialect], spoken + SIGN_OF_LIFE - time.monotonic())
+                await self._store.signals.wait(TOPIC, mark, max(wait, 0.01))
+
+    async def _begin(self, request: pb.WatchChangesRequest, number: int | None) -> tokens.Vector:
+        if request.resume_token == START:
+            return {}
+        if not request.resume_token:
+            return await self._store.read(lambda connection: heads(connection, number))
+        seen = tokens.read(request.resume_token, _WATCH)
+        if seen is None:
+            raise invalid("resume_token", "It is not ours.")
+        return seen
+
+
+def _checked(field: str, kinds: Iterable[str]) -> frozenset[str]:
+    names = frozenset(kinds)
+    unknown = sorted(names - KINDS.keys() - {STORAGE})
+    if unknown:
+        raise invalid(field, f"{unknown[0]!r} is none of {', '.join((STORAGE, *KINDS))}.")
+    return names
+
+
+def _answer(parts: list[bytes], token: str) -> bytes:
+    """ListChangesResponse and WatchChangesResponse alike: changes are field 1, the token is field 2."""
+    tail = b""
+    if token:
+        encoded = token.encode()
+        tail = b"".join((b"\x12", varint(len(encoded)), encoded))
+    return b"".join((*parts, tail))

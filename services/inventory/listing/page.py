@@ -1,0 +1,241 @@
+"""Pages: where the last one ended, and what comes next."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+import xxhash
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, tuple_
+
+from services.calls.errors import CallError, invalid
+from services.inventory.listing.filter import parse_filter
+from services.inventory.listing.order import Key, parse_order
+from services.inventory.listing.spec import Field, ListSpec
+from services.store.connection import Connection, Row
+from services.store.statement import Statement, statement
+
+MAX_PAGE = 1000
+MAX_SKIP = 0x7FFFFFFF
+AFTER = "after:"
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """What every list request has."""
+
+    page_size: int = 0
+    page_token: str = ""
+    filter: str = ""
+    order_by: str = ""
+    skip: int = 0
+    scope: str = ""
+    """What else the query depends on, such as the storage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows with the spec's columns, and the token of the next page, empty for none."""
+
+    rows: list[Row]
+    next_page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A checked list request."""
+
+    spec: ListSpec
+    request: ListRequest
+    fields: tuple[str, ...]
+    """The fields that are compared."""
+    values: tuple[Any, ...]
+    """What they are compared with, as the database has it."""
+    order: tuple[Key, ...]
+    size: int
+    digest: str
+
+    def run(self, connection: Connection, scope: Mapping[str, Any] | None = None) -> Page:
+        """The page. `scope` are values of parameters in the spec's `always`."""
+        token = self.request.page_token
+        parameters: dict[str, Any] = {f"value_{place}": value for place, value in enumerate(self.values)}
+        parameters |= scope or {}
+        cursor = self._cursor(connection, token) if token else ()
+        parameters |= {f"key_{place}": value for place, value in enumerate(cursor)}
+        # A token of ours continues behind what the first page skipped.
+        parameters["skip"] = 0 if token and not token.startswith(AFTER) else self.request.skip
+        parameters["count"] = self.size + 1
+        rows = connection.all(_statement(self.spec, self.fields, self.order, bool(token)), parameters)
+        width = len(self.spec.columns)
+        more = len(rows) > self.size
+        rows = rows[: self.size]
+        return Page(
+            [row[:width] for row in rows],
+            self._token(rows[-1][width:]) if more else "",
+        )
+
+    def _token(self, values: Sequence[Any]) -> str:
+        return base64.urlsafe_b64encode(orjson.dumps([self.digest, *map(_written, values)])).decode().rstrip("=")
+
+    def _cursor(self, connection: Connection, token: str) -> tuple[Any, ...]:
+        if token.startswith(AFTER):
+            return self._after(connection, token.removeprefix(AFTER))
+        try:
+            digest, *values = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+            if digest != self.digest or len(values) != len(self.order):
+                raise ValueError
+            found = tuple(map(_read, values))
+            for key, value in zip(self.order, found, strict=True):
+                column = _column(self.spec, key.field)
+                if not isinstance(value, column.type.python_type):
+                    raise ValueError
+        except (ValueError, TypeError, binascii.Error):
+            raise CallError(
+                "INVALID_PAGE_TOKEN",
+                "The page token is not ours or belongs to another query; start again without one.",
+                metadata={"page_token": token[:80]},
+            ) from None
+        return found
+
+    def _after(self, connection: Connection, text: str) -> tuple[Any, ...]:
+        by = self.spec.id
+        if by is None:
+            raise invalid("page_token", "This list has no ids to go on behind.")
+        row = connection.one(_position(self.spec, self.order), {"id": _parsed("page_token", by, text)})
+        if row is None:
+            raise UnknownMarker(text)
+        return row
+
+
+class UnknownMarker(Exception):
+    """`after:ID` names no row."""
+
+    def __init__(self, id_: str) -> None:
+        super().__init__(id_)
+        self.id = id_
+
+
+def listing(spec: ListSpec, request: ListRequest) -> Listing:
+    """Checks a request; INVALID_INPUT names what is wrong."""
+    if request.page_size < 0:
+        raise invalid("page_size", f"{request.page_size} is negative.")
+    if request.skip < 0:
+        raise invalid("skip", f"{request.skip} is negative.")
+    fields: list[str] = []
+    values: list[Any] = []
+    for comparison in parse_filter(request.filter):
+        found = spec.field(comparison.field)
+        if found is None:
+            raise _unknown("filter", comparison.field, spec)
+        fields.append(comparison.field)
+        values.append(_parsed(comparison.field, found, comparison.value))
+    order = _order(spec, request.order_by)
+    named = (spec.name, request.scope, request.filter, request.order_by)
+    return Listing(
+        spec=spec,
+        request=request,
+        fields=tuple(fields),
+        values=tuple(values),
+        order=order,
+        size=min(request.page_size or MAX_PAGE, MAX_PAGE),
+        digest=xxhash.xxh3_64_hexdigest(repr(named).encode()),
+    )
+
+
+KEY = ""
+"""The name of the spec's key among the fields of an order."""
+
+
+def _order(spec: ListSpec, text: str) -> tuple[Key, ...]:
+    found: list[Key] = []
+    for key in parse_order(text):
+        field = spec.field(key.field)
+        if field is None or not field.sortable:
+            raise _unknown("order_by", key.field, spec)
+        if field.column is spec.key:
+            # Nothing after it has a say.
+            return (*found, Key(KEY, key.descending))
+        found.append(key)
+    return (*found, Key(KEY, found[0].descending if found else spec.default_descending))
+
+
+def _unknown(where: str, name: str, spec: ListSpec) -> CallError:
+    return CallError(
+        "INVALID_INPUT",
+        f"Invalid input for field/attribute {name}. The {where} of {spec.name} takes {', '.join(sorted(spec.fields))}.",
+        metadata={"field": name},
+    )
+
+
+def _parsed(name: str, field: Field, text: str) -> Any:
+    try:
+        return field.parse(text)
+    except ValueError as error:
+        raise invalid(name, f"{text[:80]!r} is no value of it. {error}") from None
+
+
+def _column(spec: ListSpec, name: str) -> ColumnElement[Any]:
+    if name == KEY:
+        return spec.key
+    field = spec.field(name)
+    assert field is not None
+    return field.column
+
+
+@lru_cache(maxsize=1024)
+def _statement(spec: ListSpec, fields: tuple[str, ...], order: tuple[Key, ...], continued: bool) -> Statement:
+    columns = [_column(spec, key.field) for key in order]
+    conditions = list(spec.always)
+    for place, name in enumerate(fields):
+        field = spec.field(name)
+        assert field is not None
+        conditions.append(field.condition(bindparam(f"value_{place}", required=True, type_=field.column.type)))
+    if continued:
+        conditions.append(_behind(columns, [key.descending for key in order]))
+    query = select(*spec.columns, *columns).select_from(spec.source).where(*conditions)
+    for column, key in zip(columns, order, strict=True):
+        query = query.order_by(column.desc() if key.descending else column.asc())
+    return statement(query.limit(bindparam("count")).offset(bindparam("skip")))
+
+
+def _behind(columns: list[ColumnElement[Any]], descending: list[bool]) -> ColumnElement[bool]:
+    values = [bindparam(f"key_{place}", type_=column.type) for place, column in enumerate(columns)]
+    if len(set(descending)) == 1:
+        # A comparison of rows is one that an index can answer.
+        left, right = (columns[0], values[0]) if len(columns) == 1 else (tuple_(*columns), tuple_(*values))
+        return left < right if descending[0] else left > right
+    alternatives: list[ColumnElement[bool]] = []
+    for place, (column, value) in enumerate(zip(columns, values, strict=True)):
+        equal = [columns[before] == values[before] for before in range(place)]
+        alternatives.append(and_(*equal, column < value if descending[place] else column > value))
+    return or_(*alternatives)
+
+
+@lru_cache(maxsize=256)
+def _position(spec: ListSpec, order: tuple[Key, ...]) -> Statement:
+    assert spec.id is not None
+    columns = [_column(spec, key.field) for key in order]
+    found = spec.id.condition(bindparam("id", required=True, type_=spec.id.column.type))
+    return statement(select(*columns).select_from(spec.source).where(found).limit(1))
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bytes | memoryview):
+        return "b" + bytes(value).hex()
+    return f"i{value}" if isinstance(value, int) else f"s{value}"
+
+
+def _read(text: str) -> Any:
+    kind, rest = text[:1], text[1:]
+    if kind == "b":
+        return bytes.fromhex(rest)
+    if kind == "i":
+        return int(rest)
+    if kind == "s":
+        return rest
+    raise ValueError(text)

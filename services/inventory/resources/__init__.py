@@ -1,0 +1,1 @@
+"""Answers about resources: `service` has the methods, `lists` what each kind is filtered and ordered by."""
