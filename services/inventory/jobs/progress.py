@@ -89,3 +89,16 @@ def _result(row: Row) -> KindResult:
 
 def _place(state: job_pb2.KindState) -> int:
     return _ORDER.get(state.kind, len(_ORDER))
+
+
+def overlaid(stored: Iterable[job_pb2.KindState], running: Iterable[job_pb2.KindState]) -> list[job_pb2.KindState]:
+    """What is stored of the kinds, and which of them are being read now."""
+    states = {state.kind: state for state in stored}
+    for live in running:
+        if live.outcome == RUNNING:
+            state = states.setdefault(live.kind, job_pb2.KindState(kind=live.kind))
+            state.outcome = RUNNING
+            state.started_at.CopyFrom(live.started_at)
+        elif live.kind not in states:
+            states[live.kind] = live
+    return sorted(states.values(), key=_place)

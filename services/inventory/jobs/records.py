@@ -21,7 +21,7 @@ SUCCEEDED = job_pb2.JOB_STATE_SUCCEEDED
 PARTIAL = job_pb2.JOB_STATE_PARTIAL
 FAILED = job_pb2.JOB_STATE_FAILED
 CANCELLED = job_pb2.JOB_STATE_CANCELLED
-OPEN = (WAITING, RUNNING)
+OPEN = (WAITING, RUNNING)  # neighbours, which makes them a range in SQL
 """States of a job that has not ended."""
 SYNC = job_pb2.JOB_TYPE_SYNC
 REMOVAL = job_pb2.JOB_TYPE_REMOVAL
@@ -29,10 +29,10 @@ REMOVAL = job_pb2.JOB_TYPE_REMOVAL
 COLUMNS = tuple(column for column in jobs.c if column.name != "cancelled")
 _INSERT = statement(insert(jobs).values({column.name: bindparam(column.name) for column in COLUMNS}))
 _GET = statement(select(*COLUMNS).where(jobs.c.id == bindparam("id")))
-_OPEN = statement(select(*COLUMNS).where(jobs.c.state.in_(OPEN)).order_by(jobs.c.created_at))
+_OPEN = statement(select(*COLUMNS).where(jobs.c.state.between(*OPEN)).order_by(jobs.c.created_at))
 _OPEN_OF = statement(
     select(*COLUMNS)
-    .where(jobs.c.storage_no == bindparam("no"), jobs.c.state.in_(OPEN), jobs.c.type == bindparam("type"))
+    .where(jobs.c.storage_no == bindparam("no"), jobs.c.state.between(*OPEN), jobs.c.type == bindparam("type"))
     .order_by(jobs.c.created_at.desc())
     .limit(1)
 )
@@ -66,7 +66,7 @@ _END = statement(
 )
 _CANCEL = statement(
     update(jobs)
-    .where(jobs.c.id == bindparam("job_id"), jobs.c.state.in_(OPEN))
+    .where(jobs.c.id == bindparam("job_id"), jobs.c.state.between(*OPEN))
     .values(state=CANCELLED, ended_at=bindparam("now"), error_msg=bindparam("why"), kinds=bindparam("kinds"))
 )
 _REQUEUE = statement(update(jobs).where(jobs.c.state == RUNNING).values(state=WAITING))
@@ -80,7 +80,7 @@ _PRUNE = statement(
         jobs.c.id.in_(
             select(jobs.c.id)
             .where(
-                jobs.c.state.not_in(OPEN),
+                ~jobs.c.state.between(*OPEN),
                 jobs.c.created_at < bindparam("before"),
                 jobs.c.ended_at < bindparam("before"),
             )

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from delphis.inventory.v1 import change_pb2
 from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError, reasons
 from services.inventory import times, uuids
-from services.inventory.changes import recording
-from services.inventory.changes.recording import ChangeLog
 from services.inventory.jobs import records
 from services.inventory.jobs.progress import Progress
 from services.inventory.jobs.records import Job, Superseded
@@ -21,6 +21,7 @@ from services.inventory.jobs.schedule import next_due
 from services.inventory.kinds import KINDS, STORAGE, Kind
 from services.inventory.storages import messages, rows, settings
 from services.inventory.storages.array import Said, said
+from services.inventory.storages.history import note
 from services.inventory.storages.rows import StorageRow
 from services.inventory.sync import states
 from services.inventory.sync.kind_sync import sync_kind
@@ -155,10 +156,7 @@ class ArraySync:
         fields = messages.changed_fields(row.driver_part, columns["driver_part"])
         if fields:
             rows.change(connection, row.no, **columns, updated_at=now)
-            changes = ChangeLog(connection, row.no, row.id, now)
-            name = str(columns["name"])
-            changes.add(recording.CHANGED, STORAGE, id_=row.id, native_id=row.serial_number, name=name, fields=fields)
-            changes.flush()
+            note(connection, replace(row, name=columns["name"]), change_pb2.CHANGE_TYPE_CHANGED, fields)
         self._write_state(
             connection,
             KindResult(

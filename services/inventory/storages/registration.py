@@ -13,7 +13,7 @@ from dataclasses import replace
 from sqlalchemy import bindparam, delete, insert, select
 
 from delphis.driver.v1 import storage_driver_pb2
-from delphis.inventory.v1 import inventory_pb2
+from delphis.inventory.v1 import change_pb2, inventory_pb2
 from delphis.type.v1 import access_pb2
 from services.calls.errors import CallError, invalid
 from services.calls.method import Call
@@ -21,12 +21,12 @@ from services.inventory import times, uuids
 from services.inventory.access import infos, rules
 from services.inventory.access.identity import endpoint_of, plain_keys
 from services.inventory.access.infos import AccessInfos
-from services.inventory.changes import recording
-from services.inventory.changes.recording import ChangeLog
+from services.inventory.finishing import to_the_end
 from services.inventory.jobs.schedule import next_due
-from services.inventory.kinds import STORAGE
 from services.inventory.storages import messages, rows
 from services.inventory.storages.array import Arrays, Said
+from services.inventory.storages.duplicates import refuse_endpoint, refuse_serial
+from services.inventory.storages.history import note
 from services.inventory.storages.rows import Endpoint, StorageRow
 from services.inventory.storages.settings import DEFAULT_INTERVAL, check_labels, check_text, sync_interval_of
 from services.inventory.storages.syncing import Started, Syncs, start_sync
@@ -99,10 +99,7 @@ class Registration:
                 await self._store.read(lambda connection: refuse_serial(connection, pair, said.serial_number))
                 self._arrays.close(pair, str(storage_id), access, 1)
                 return messages.serialised(replace(row, id=b"", created_at=0), times.now())
-            # From here on the caller may give up, but the storage is there with its sync, or not at all.
-            stored = await asyncio.shield(
-                asyncio.ensure_future(self._store_all(request, access, row, endpoint, info, call, digest))
-            )
+            stored = await to_the_end(self._store_all(request, access, row, endpoint, info, digest))
         call.resource_id = str(storage_id)
         return messages.serialised(stored, times.now())
 
@@ -113,7 +110,6 @@ class Registration:
         row: StorageRow,
         endpoint: Endpoint,
         info: storage_driver_pb2.GetDriverInfoResponse,
-        call: Call,
         digest: bytes,
     ) -> StorageRow:
         sealed = self._access.seal(row.id, access, plain_keys(info.access_fields))
@@ -129,11 +125,9 @@ class Registration:
             if digest:
                 connection.run(_FORGET_REQUEST, {"request_id": request.request_id})
                 connection.run(_ADD_REQUEST, (request.request_id, digest, row.id, times.now()))
-            changes = ChangeLog(connection, no, row.id, row.created_at)
-            changes.add(recording.REGISTERED, STORAGE, id_=row.id, native_id=row.serial_number, name=row.name)
-            changes.flush()
             stored = rows.by_no(connection, no)
             assert stored is not None
+            note(connection, stored, change_pb2.CHANGE_TYPE_REGISTERED)
             started = start_sync(connection, stored, "registration")
             return replace(stored, sync_status=rows.SYNCING), started
 
@@ -192,30 +186,6 @@ class Registration:
             self._users[request_id] -= 1
             if not self._users[request_id]:
                 del self._users[request_id], self._locks[request_id]
-
-
-def refuse_serial(connection: Connection, pair: Pair, serial: str, *, but: int = 0) -> None:
-    """STORAGE_ALREADY_EXISTS where another storage than `but` has the serial number."""
-    for no, storage_id in rows.with_serial(connection, pair.vendor, pair.model, serial):
-        if no != but:
-            raise _exists(f"An array {pair} with the serial number {serial}", storage_id)
-
-
-def refuse_endpoint(connection: Connection, pair: Pair, endpoint: Endpoint, *, but: int = 0) -> None:
-    """STORAGE_ALREADY_EXISTS where another storage than `but` was registered with the endpoint."""
-    for no, storage_id in rows.with_endpoint(connection, pair.vendor, pair.model, endpoint):
-        if no != but:
-            port = f", port {endpoint.port}" if endpoint.port else ""
-            raise _exists(f"An array {pair} at {endpoint.host}{port}", storage_id)
-
-
-def _exists(what: str, storage_id: bytes) -> CallError:
-    existing = uuids.text(storage_id)
-    return CallError(
-        "STORAGE_ALREADY_EXISTS",
-        f"{what} is registered already: use the storage {existing}.",
-        metadata={"storage_id": existing},
-    )
 
 
 def _checked(request: inventory_pb2.RegisterStorageRequest) -> access_pb2.AccessInfo:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from delphis.inventory.v1 import job_pb2
 from services.calls.errors import CallError
 from services.inventory import times, uuids
+from services.inventory.finishing import to_the_end
 from services.inventory.jobs import records
 from services.inventory.jobs.queue import JobQueue
 from services.inventory.jobs.records import Job
@@ -92,12 +93,18 @@ class Syncs:
         def write(connection: Connection) -> Started:
             return start_sync(connection, rows.get(connection, storage_id), requested_by)
 
+        return (await to_the_end(self._start(write))).job
+
+    async def _start(self, write: Callable[[Connection], Started]) -> Started:
         started = await self._store.write(write)
         self.put(started)
-        return started.job
+        return started
 
     async def request_all(self, requested_by: str) -> tuple[bytes, int, int]:
         """Starts a sync of every storage that is neither paused nor syncing: batch, started, skipped."""
+        return await to_the_end(self._request_all(requested_by))
+
+    async def _request_all(self, requested_by: str) -> tuple[bytes, int, int]:
         batch = records.new_id()
         numbers = await self._store.read(rows.live_numbers)
         count = 0

@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from typing import Any
+
+
+async def list_entries(store: Any, request: Any) -> Any:
+    raise NotImplementedError

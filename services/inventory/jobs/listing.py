@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from typing import Any
+
+
+async def list_jobs(store: Any, request: Any, message: Any) -> Any:
+    raise NotImplementedError

@@ -1,0 +1,103 @@
+"""The vault: the key file's life, and ciphertexts that open for their own storage only."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from services.inventory.vault import Undecryptable, Vault, VaultError, default_key_file, key_id_of
+
+SECRET = b"sentinel-5d0e"
+
+
+def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "config" / "delphis" / "key"
+    vault = Vault.open(path, key_ids=())
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert [file.name for file in path.parent.iterdir()] == ["key"]
+    sealed = vault.encrypt(b"a" * 16, SECRET)
+    assert SECRET not in sealed
+    assert Vault.open(path, key_ids={vault.key_id}).decrypt(b"a" * 16, sealed) == SECRET
+    assert key_id_of(sealed) == vault.key_id
+
+
+def test_two_processes_that_start_at_once_have_the_same_key(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    vaults: list[Vault] = []
+    threads = [threading.Thread(target=lambda: vaults.append(Vault.open(path, key_ids=()))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(vaults) == 8
+    assert len({vault.key_id for vault in vaults}) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["key"]
+
+
+def test_an_absent_key_is_not_made_anew_where_something_is_encrypted(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    vault = Vault.open(path, key_ids=())
+    path.unlink()
+    with pytest.raises(VaultError, match=f"(?s){path}.*absent.*{vault.key_id.hex()}.*--key-file"):
+        Vault.open(path, key_ids={vault.key_id})
+    assert not path.exists()
+
+
+def test_another_key_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    ours, other = Vault.open(tmp_path / "ours", key_ids=()), tmp_path / "other"
+    Vault.open(other, key_ids=())
+    kept = other.read_bytes()
+    with pytest.raises(VaultError, match=f"(?s){other}.*{ours.key_id.hex()}"):
+        Vault.open(other, key_ids={ours.key_id})
+    assert other.read_bytes() == kept
+
+
+@pytest.mark.parametrize("content", [b"", b"delphis-key-1", b"delphis-key-1 AAAA\n", b"\xff\x00" * 40])
+def test_a_file_that_holds_no_key_is_refused_and_stays(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(content)
+    with pytest.raises(VaultError, match=str(path)):
+        Vault.open(path, key_ids=())
+    assert path.read_bytes() == content
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file" / "key", Path("/proc/nowhere/key")):
+        with pytest.raises(VaultError, match=str(path)):
+            Vault.open(path, key_ids=())
+
+
+def test_a_ciphertext_opens_for_its_own_storage_with_its_own_key_unaltered(tmp_path: Path) -> None:
+    vault, other = Vault(os.urandom(32)), Vault(os.urandom(32))
+    sealed = vault.encrypt(b"a" * 16, SECRET)
+    assert vault.encrypt(b"a" * 16, SECRET) != sealed
+    for opener, storage, text in (
+        (vault, b"b" * 16, sealed),
+        (other, b"a" * 16, sealed),
+        (vault, b"a" * 16, sealed[:-1] + bytes([sealed[-1] ^ 1])),
+        (vault, b"a" * 16, b"nonsense"),
+    ):
+        with pytest.raises(Undecryptable):
+            opener.decrypt(storage, text)
+
+
+def test_fingerprints_need_the_key_and_keep_parts_apart() -> None:
+    vault = Vault(b"k" * 32)
+    assert vault.fingerprint(b"a", b"bc") == Vault(b"k" * 32).fingerprint(b"a", b"bc")
+    assert vault.fingerprint(b"a", b"bc") != vault.fingerprint(b"ab", b"c")
+    assert vault.fingerprint(b"a") != Vault(b"l" * 32).fingerprint(b"a")
+
+
+def test_where_the_key_is_by_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert default_key_file() == tmp_path / "delphis" / "key"
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_key_file() == tmp_path / ".config" / "delphis" / "key"
+    monkeypatch.setenv("DELPHIS_KEY_FILE", "/elsewhere")
+    assert default_key_file() == Path("/elsewhere")
