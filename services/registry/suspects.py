@@ -89,7 +89,7 @@ class SuspectLedger:
             return
         length = min(self._settings.quarantine_first * 2**record.level, self._settings.quarantine_max)
         record.level += 1
-        record.until = now + length
+        record.since, record.until = now, now + length
         record.kills.clear()
         log.error(
             "driver %s: array %s is quarantined for %.0f s: its calls ended hosts again and again, last with %s",

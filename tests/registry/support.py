@@ -87,9 +87,10 @@ class Arrays:
 class House:
     """What the tests hold in hand."""
 
-    def __init__(self, registry: Registry, arrays: Arrays) -> None:
+    def __init__(self, registry: Registry, arrays: Arrays, preferences: MemoryPreferences) -> None:
         self.registry = registry
         self.arrays = arrays
+        self.preferences = preferences
         self.router = Router(registry, arrays)
 
     async def pid(self, storage_id: str, *, timeout: float = 20.0) -> int:
@@ -115,12 +116,13 @@ async def house(tmp_path: Path, **settings: Any) -> AsyncGenerator[House]:
     drivers = tmp_path / "drivers"
     drivers.mkdir(exist_ok=True)
     settings = {"watch_interval": 0.1, "probe_interval": 0.1, **settings}
+    preferences = MemoryPreferences()
     registry = Registry(
-        HostSettings(runtime_dir=tmp_path / "run", **settings), [drivers], MemoryPreferences(), entry_points=False
+        HostSettings(runtime_dir=tmp_path / "run", **settings), [drivers], preferences, entry_points=False
     )
     await registry.start()
     try:
-        yield House(registry, Arrays())
+        yield House(registry, Arrays(), preferences)
     finally:
         await registry.stop(2.0)
 

