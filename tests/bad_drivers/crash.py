@@ -21,5 +21,5 @@ class Crash(StorageDriver):
         if how == "exit":
             os._exit(3)
         elif how:
-            os.kill(os.getpid(), SIGNALS[how])
+            signal.raise_signal(SIGNALS[how])
         yield from (Volume(native_volume_id="2"), Volume(native_volume_id="3"))

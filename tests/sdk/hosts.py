@@ -38,6 +38,11 @@ def wait_for(what: str, probe: Callable[[], T | None], timeout: float = 20.0) ->
         time.sleep(0.01)
 
 
+def noted(journal: Path, text: str) -> int:
+    """How often a driver of tests/sdk/drivers.py wrote this into its journal."""
+    return journal.read_text().count(text) if journal.exists() else 0
+
+
 class Host:
     """A driver host as the supervisor starts it."""
 

@@ -12,11 +12,7 @@ from hypothesis import strategies as st
 from delphis.sdk import errors
 from delphis.sdk.host.lanes import Lanes, Permit
 from tests.sdk.conftest import StartHost
-from tests.sdk.hosts import Host, InBackground, failure, target, wait_for
-
-
-def noted(journal: Path, text: str) -> int:
-    return journal.read_text().count(text) if journal.exists() else 0
+from tests.sdk.hosts import Host, InBackground, failure, noted, target, wait_for
 
 
 def test_an_array_has_four_calls_at_a_time_and_a_bounded_queue(start_host: StartHost, tmp_path: Path) -> None:

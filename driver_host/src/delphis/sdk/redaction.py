@@ -213,6 +213,7 @@ SECRETS = Secrets()
 
 
 def one_line(text: str, longest: int = 600) -> str:
-    """A text fit for an error: without the process's secrets, without line breaks, not too long."""
+    """A text fit for an error: without the process's secrets, without line breaks, of so many bytes at most."""
     line = " ".join(SECRETS.scrub(text).split())
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+    raw = line.encode("utf-8", "backslashreplace")
+    return raw.decode() if len(raw) <= longest else raw[: longest - 3].decode("utf-8", "ignore") + "…"

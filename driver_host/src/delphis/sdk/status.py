@@ -17,8 +17,9 @@ from delphis.type.v1 import errors_pb2, options_pb2
 DOMAIN = "delphis.dev"
 STATUS_DETAILS = "grpc-status-details-bin"
 
-# gRPC refuses trailers of more than 8 KiB; the message is in them twice.
+# gRPC refuses trailers of more than 8 KiB; the message is in them twice, once with three bytes for one.
 LONGEST_VALUE = 200
+LONGEST_KEY = 50
 MOST_METADATA = 12
 
 # What a driver may say. The rest of the enum speaks about requests, the core's resources, or the caller.
@@ -63,7 +64,7 @@ def as_driver_error(error: BaseException) -> errors.DriverError:
         case NotImplementedError():
             return errors.StorageCapabilityNotSupported(str(error) or None)
         case ssl.SSLCertVerificationError():
-            return errors.SSLCertificateFailed(f"The array's certificate can't be verified: {error.verify_message}.")
+            return errors.SSLCertificateFailed(f"The array's certificate can't be verified: {_said_by(error)}.")
         case ssl.SSLError():
             return errors.SSLHandshakeFailed(f"No TLS session could be agreed on with the array: {error}.")
         case socket.gaierror():
@@ -85,13 +86,13 @@ def scrubbed(error: BaseException) -> errors.DriverError:
     To be called while the secrets that may be in it are still held.
     """
     known = as_driver_error(error)
-    metadata = dict(list(known.metadata.items())[:MOST_METADATA])
+    metadata = list(known.metadata.items())[:MOST_METADATA]
     clean = type(known).__new__(type(known))
     errors.DriverError.__init__(
         clean,
         one_line(known.message),
         retry_after=known.retry_after,
-        **{key: one_line(value, LONGEST_VALUE) for key, value in metadata.items()},
+        **{key[:LONGEST_KEY]: one_line(value, LONGEST_VALUE) for key, value in metadata},
     )
     return clean
 

@@ -78,4 +78,4 @@ def start(level: str) -> None:
     handler.setFormatter(ScrubbingFormatter())
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(True)
-    faulthandler.enable(2)
+    faulthandler.enable(2, all_threads=False)  # the supervisor keeps the last lines: they must be the guilty thread's

@@ -115,16 +115,19 @@ async def _serve(settings: HostSettings, loaded: LoadedDriver) -> int:
 
 
 async def _drain(server: grpc.aio.Server, service: StorageDriverService, grace: float) -> None:
-    """Takes no more calls, and waits for those under way; health watchers would wait for ever."""
-    stopping = asyncio.ensure_future(server.stop(grace))
-    await asyncio.wait(
-        {stopping, asyncio.ensure_future(service.idle.wait())}, timeout=grace, return_when="FIRST_COMPLETED"
-    )
-    if service.in_flight:
+    """Takes no more calls, and waits for those under way.
+
+    Not by `server.stop(grace)`: it would wait for health's watchers too, and cancels calls that come in that moment,
+    which looks to their callers as if they had done it themselves.
+    """
+    service.draining = True
+    try:
+        async with asyncio.timeout(grace):
+            await service.idle.wait()
+    except TimeoutError:
         log.warning("%d calls did not end within %g s", service.in_flight, grace)
-    await asyncio.sleep(0)  # the last answer is handed to gRPC
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(server.stop(0.1), 1)
+        await asyncio.wait_for(server.stop(0.2), 2)
 
 
 async def _housekeeping(calls: Calls, healthy: Any, loaded: LoadedDriver) -> None:

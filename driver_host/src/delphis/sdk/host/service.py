@@ -31,6 +31,7 @@ class StorageDriverService(grpc.GenericRpcHandler):
 
     def __init__(self, settings: HostSettings, loaded: LoadedDriver, calls: Calls, metrics: Metrics) -> None:
         self.in_flight = 0
+        self.draining = False
         self.idle = asyncio.Event()
         self.idle.set()
         self._settings = settings
@@ -90,6 +91,9 @@ class StorageDriverService(grpc.GenericRpcHandler):
 
     async def _served(self, name: str, context: Any, answer: Callable[[], Awaitable[_T]]) -> _T | None:
         """Runs a call, counts it, and turns its error into a status."""
+        if self.draining:
+            # Without a reason of ours: to the router the host is gone, and it asks another.
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "The driver host stops.")
         begin = time.monotonic()
         self.in_flight += 1
         self.idle.clear()
