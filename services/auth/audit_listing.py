@@ -1,7 +1,46 @@
+"""The list of audit entries."""
+
 from __future__ import annotations
 
-from typing import Any
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from delphis.auth.v1 import auth_pb2 as pb
+from services.auth.audit import COLUMNS
+from services.inventory.listing.page import ListRequest, listing
+from services.inventory.listing.spec import Field, ListSpec
+from services.store.connection import Connection, Row
+from services.store.engine import Store
+from services.store.schema.auth import audit_entries
+
+ENTRIES = ListSpec(
+    name="audit entries",
+    source=audit_entries,
+    key=audit_entries.c.no,
+    columns=tuple(audit_entries.c[name] for name in COLUMNS),
+    fields={name: Field(audit_entries.c[name]) for name in ("caller", "method", "resource_id", "code")},
+)
 
 
-async def list_entries(store: Any, request: Any) -> Any:
-    raise NotImplementedError
+async def list_entries(store: Store, request: pb.ListAuditEntriesRequest) -> pb.ListAuditEntriesResponse:
+    """A page of entries, newest first."""
+    wanted = listing(ENTRIES, ListRequest(request.page_size, request.page_token, request.filter))
+
+    def read(connection: Connection) -> pb.ListAuditEntriesResponse:
+        page = wanted.run(connection)
+        return pb.ListAuditEntriesResponse(audit_entries=map(_message, page.rows), next_page_token=page.next_page_token)
+
+    return await store.scan(read)
+
+
+def _message(row: Row) -> pb.AuditEntry:
+    at, caller, method, resource_id, code, reason, request_id, peer = row
+    return pb.AuditEntry(
+        at=Timestamp(seconds=at // 1_000_000, nanos=at % 1_000_000 * 1000),
+        caller=caller,
+        method=method,
+        resource_id=resource_id,
+        code=code,
+        reason=reason,
+        request_id=request_id,
+        peer=peer,
+    )

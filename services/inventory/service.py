@@ -28,9 +28,12 @@ from services.inventory import times
 from services.inventory.access import infos
 from services.inventory.access.infos import AccessInfos
 from services.inventory.access.updating import AccessUpdate
+from services.inventory.changes import service as changes
+from services.inventory.changes.retention import forget_changes
 from services.inventory.jobs import records
 from services.inventory.jobs.handlers import JobService
 from services.inventory.relations import service as relations
+from services.inventory.resources import service as resources
 from services.inventory.storages.array import Arrays
 from services.inventory.storages.handlers import InventoryService
 from services.inventory.storages.registration import Registration, prune_requests
@@ -90,7 +93,9 @@ class Inventory:
         yield from self._inventory.methods()
         yield from self._jobs.methods()
         yield from self._auth.methods()
+        yield from resources.methods(self._store)
         yield from relations.methods(self._store)
+        yield from changes.methods(self._store)
 
     async def start(self) -> None:
         """Goes on with what the last core left: syncs, removals; and begins to watch the clock."""
@@ -115,12 +120,13 @@ class Inventory:
         await self.audit.stop()
 
     async def prune(self) -> None:
-        """Forgets what is kept for a time only: ended jobs, request ids, tombstones, audit entries."""
+        """Forgets what is kept for a time only: ended jobs, request ids, tombstones, changes, audit entries."""
         before = times.now() - JOBS_KEPT
         while await self._store.write(lambda connection: records.prune(connection, before)):
             pass
         await self._store.write(prune_requests)
         await forget_tombstones(self._store)
+        await forget_changes(self._store)
         await self.audit.prune()
 
     async def _keep_house(self) -> None:

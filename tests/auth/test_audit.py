@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from services.store.connection import Row
 from services.store.engine import Store
 from services.store.schema.auth import audit_entries
 from services.store.statement import statement
+from tests.inventory.core import until
 
 ALL = statement(select(audit_entries).order_by(audit_entries.c.no))
 
@@ -46,10 +46,7 @@ async def test_what_was_recorded_is_written_soon_and_in_order(store: Store) -> N
     for number in range(1200):
         log.record(call(number), grpc.StatusCode.OK, "")
     log.record(call(1200), grpc.StatusCode.PERMISSION_DENIED, "NOT_AUTHORIZED")
-    async with asyncio.timeout(10):
-        while len(await entries(store)) < 1201:
-            await asyncio.sleep(0.02)
-    rows = await entries(store)
+    rows = await until(lambda: entries(store), lambda rows: len(rows) == 1201)
     assert [row[7] for row in rows] == [f"req-{number}" for number in range(1201)]
     assert rows[-1][2:] == (
         "mia",

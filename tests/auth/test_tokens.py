@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ from services.auth.authenticator import TokenAuthenticator
 from services.auth.secret import PREFIX, hash_of, new_secret
 from services.calls.errors import CallError
 from services.store.engine import Store
+from tests.inventory.core import until
 
 READ, OPERATE, ADMIN = options_pb2.SCOPE_READ, options_pb2.SCOPE_OPERATE, options_pb2.SCOPE_ADMIN
 SERVICE = "service-token-of-this-test-0123456789"
@@ -39,6 +39,18 @@ async def authenticator(store: Store) -> AsyncIterator[TokenAuthenticator]:
 async def create(store: Store, name: str, *scopes: options_pb2.Scope.ValueType, expires_at: int = 0) -> str:
     _, secret = await store.write(lambda connection: tokens.create(connection, name, scopes or (READ,), expires_at))
     return secret
+
+
+async def knows(authenticator: TokenAuthenticator, secret: str) -> bool:
+    try:
+        authenticator.authenticate(secret)
+    except CallError:
+        return False
+    return True
+
+
+def files_of(folder: Path) -> list[bytes]:
+    return [file.read_bytes() for file in folder.iterdir()]
 
 
 def reason(error: pytest.ExceptionInfo[CallError]) -> str:
@@ -81,20 +93,9 @@ async def test_another_process_token_is_known_soon_and_its_end_too(tmp_path: Pat
     await authenticator.start()
     other = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     token, secret = await other.write(lambda connection: tokens.create(connection, "t", (READ,)))
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                authenticator.authenticate(secret)
-                break
-            except CallError:
-                await asyncio.sleep(0.02)
-        await other.write(lambda connection: tokens.remove(connection, str(token.id)))
-        while True:
-            try:
-                authenticator.authenticate(secret)
-                await asyncio.sleep(0.02)
-            except CallError:
-                break
+    await until(lambda: knows(authenticator, secret), bool)
+    await other.write(lambda connection: tokens.remove(connection, str(token.id)))
+    await until(lambda: knows(authenticator, secret), lambda known: not known)
     await other.close()
     await authenticator.stop()
 
@@ -103,14 +104,9 @@ async def test_an_expired_token_is_refused(store: Store, authenticator: TokenAut
     secret = await create(store, "short", expires_at=time.time_ns() // 1000 + 150_000)
     await authenticator.refresh()
     assert authenticator.authenticate(secret).name == "short"
-    async with asyncio.timeout(5):
-        while True:
-            try:
-                authenticator.authenticate(secret)
-            except CallError as error:
-                assert "expired" in error.message
-                break
-            await asyncio.sleep(0.01)
+    await until(lambda: knows(authenticator, secret), lambda known: not known)
+    with pytest.raises(CallError, match="expired"):
+        authenticator.authenticate(secret)
 
 
 async def test_the_last_use_is_kept_to_the_minute(store: Store) -> None:
@@ -157,8 +153,7 @@ def test_scopes_are_named_joined_by_commas() -> None:
 async def test_the_store_holds_no_secret(tmp_path: Path, store: Store) -> None:
     secret = await create(store, "one")
     await store.close()
-    for file in tmp_path.iterdir():
-        content = file.read_bytes()
+    for content in files_of(tmp_path):
         assert secret.encode() not in content
         assert secret.removeprefix(PREFIX).encode() not in content
 

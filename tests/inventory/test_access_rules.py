@@ -31,13 +31,18 @@ def access(**blocks: object) -> access_pb2.AccessInfo:
 
 def refused_field(**blocks: object) -> str | None:
     update = bool(blocks.pop("update", False))
+    request = change(**blocks) if update else registration(**blocks)
+    error = None
     try:
-        rules.check_blocks(change(**blocks) if update else registration(**blocks), update=update)
-    except CallError as error:
-        assert error.reason == "INVALID_INPUT"
-        assert error.message.startswith(f"Invalid input for field/attribute {error.metadata['field']}. ")
-        return error.metadata["field"]
-    return None
+        rules.check_blocks(request, update=update)
+    except CallError as raised:
+        error = raised
+    if error is None:
+        return None
+    field = error.metadata["field"]
+    assert error.reason == "INVALID_INPUT"
+    assert error.message.startswith(f"Invalid input for field/attribute {field}. ")
+    return field
 
 
 @pytest.mark.parametrize(

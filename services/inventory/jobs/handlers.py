@@ -85,9 +85,5 @@ def _get(connection: Connection, job_id: str) -> Job:
     parsed = uuids.parsed(job_id)
     job = records.get(connection, parsed) if parsed is not None else None
     if job is None:
-        raise CallError(
-            "JOB_NOT_FOUND",
-            f"No job has the id {job_id[:64]}; ended jobs are kept for 7 days. List the jobs.",
-            metadata={"job_id": job_id[:64]},
-        )
+        raise records.not_found(job_id)
     return job

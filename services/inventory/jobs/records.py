@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
 from delphis.inventory.v1 import job_pb2
+from services.calls.errors import CallError
 from services.inventory import times, uuids
 from services.store.connection import Connection, Row
 from services.store.schema.jobs import jobs
@@ -25,6 +25,9 @@ OPEN = (WAITING, RUNNING)  # neighbours, which makes them a range in SQL
 """States of a job that has not ended."""
 SYNC = job_pb2.JOB_TYPE_SYNC
 REMOVAL = job_pb2.JOB_TYPE_REMOVAL
+
+MOST_JOBS = 200_000
+"""So many are kept at most: a thousand arrays every 15 minutes make half of that in a day."""
 
 COLUMNS = tuple(column for column in jobs.c if column.name != "cancelled")
 _INSERT = statement(insert(jobs).values({column.name: bindparam(column.name) for column in COLUMNS}))
@@ -75,6 +78,7 @@ _HOLDS = statement(
         jobs.c.id == bindparam("id"), jobs.c.attempt == bindparam("attempt"), jobs.c.state == RUNNING
     )
 )
+_SURPLUS = statement(select(jobs.c.created_at).order_by(jobs.c.created_at.desc()).limit(1).offset(bindparam("most")))
 _PRUNE = statement(
     delete(jobs).where(
         jobs.c.id.in_(
@@ -115,12 +119,11 @@ class Superseded(Exception):
 
 
 def new_id() -> bytes:
-    """A UUID (version 7) that sorts by the time it was made."""
-    stamp = (time.time_ns() // 1_000_000).to_bytes(6, "big")
-    noise = bytearray(secrets.token_bytes(10))
-    noise[0] = 0x70 | noise[0] & 0x0F
-    noise[2] = 0x80 | noise[2] & 0x3F
-    return stamp + bytes(noise)
+    """A UUID (version 7) that sorts by the time it was made, to the microsecond."""
+    millis, micros = divmod(times.now(), 1000)
+    noise = int.from_bytes(secrets.token_bytes(8), "big") >> 2
+    number = millis << 80 | 0x7 << 76 | (micros * 4096 // 1000) << 64 | 0b10 << 62 | noise
+    return number.to_bytes(16, "big")
 
 
 def of_row(row: Row) -> Job:
@@ -203,8 +206,18 @@ def requeue_running(connection: Connection) -> None:
 
 
 def prune(connection: Connection, before: int) -> int:
-    """Deletes some jobs that ended before the time; the number of them."""
-    return connection.run(_PRUNE, {"before": before})
+    """Deletes some jobs that ended before the time, or that are too many; the number of them."""
+    surplus = connection.value(_SURPLUS, {"most": MOST_JOBS}) or 0
+    return connection.run(_PRUNE, {"before": max(before, surplus)})
+
+
+def not_found(job_id: str) -> CallError:
+    """The error that no job has the id."""
+    return CallError(
+        "JOB_NOT_FOUND",
+        f"No job has the id {job_id[:64]}; ended jobs are kept for 7 days. List the jobs.",
+        metadata={"job_id": job_id[:64]},
+    )
 
 
 def message(job: Job, kinds: Iterable[job_pb2.KindState] | None = None) -> job_pb2.Job:
