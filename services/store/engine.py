@@ -30,7 +30,7 @@ from services.store.migrate import bring_to_head
 from services.store.notifications import Listener
 from services.store.signals import Signals
 from services.store.statement import Dialect
-from services.store.writer import Writer
+from services.store.writer import Writer, WriterMetrics
 
 T = TypeVar("T")
 
@@ -57,6 +57,11 @@ class Store:
         self._scans = ThreadPoolExecutor(SCAN_THREADS, thread_name_prefix="store-scan")
         self._listener = Listener(backend, self.signals)
         self._closed = False
+
+    @property
+    def writer_metrics(self) -> WriterMetrics:
+        """What the writer did so far."""
+        return self._writer.metrics
 
     @classmethod
     def open(cls, url: str) -> Store:

@@ -43,7 +43,7 @@ def clean(value: str) -> str:
 
 
 def _type_name(column: Column[Any]) -> str:
-    if isinstance(column.type, BigInteger) or column.primary_key:
+    if isinstance(column.type, BigInteger):
         return "int8"
     if isinstance(column.type, Integer):
         return "int4"

@@ -1,0 +1,133 @@
+"""The schema: definitions, snapshots and migrations agree; strange databases are refused with a reason."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, pool
+
+from services.store.backend import backend_for, without_password
+from services.store.engine import Store
+from services.store.errors import SchemaError, StoreFault
+from services.store.migrate import bring_to_head, migrated
+from services.store.schema import HEAD, metadata, snapshot
+from services.store.statement import Dialect
+
+_SQLITE_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1, 2"
+_POSTGRES_SCHEMA = """
+    SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name, ''
+    FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL SELECT tablename, indexname, indexdef, '', '', '', '' FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL SELECT sequencename, '', '', '', '', '', '' FROM pg_sequences WHERE schemaname = 'public'
+    ORDER BY 1, 2, 3"""
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_snapshots_are_what_the_tables_say(dialect: Dialect) -> None:
+    assert snapshot.path(dialect).read_text("utf-8") == snapshot.rendered(dialect), (
+        "run: python -m services.store.schema.snapshot"
+    )
+
+
+def _schema(url: str) -> list[Any]:
+    backend = backend_for(url)
+    connection = backend.writer()
+    text = _SQLITE_SCHEMA if backend.dialect == "sqlite" else _POSTGRES_SCHEMA
+    rows = [tuple(" ".join(str(value).split()) for value in row) for row in connection.execute(text).fetchall()]
+    connection.raw.close()
+    return rows
+
+
+def _migrate(url: str) -> None:
+    engine_url = url if url.startswith("sqlite") else "postgresql+psycopg://" + url.partition("://")[2]
+    engine = create_engine(engine_url, poolclass=pool.NullPool)
+    with engine.begin() as bind:
+        migrated(url, bind)
+    engine.dispose()
+
+
+@pytest.fixture
+def second_url(database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    if database_url.startswith("sqlite"):
+        return f"sqlite:///{tmp_path}/second.db"
+    url: str = request.getfixturevalue("postgres_cluster").new_database()
+    return url
+
+
+def test_migrations_build_what_a_new_database_gets(database_url: str, second_url: str) -> None:
+    _migrate(database_url)
+    bring_to_head(backend_for(second_url), second_url)
+    assert _schema(database_url) == _schema(second_url)
+
+
+def test_a_second_opening_changes_nothing(database_url: str) -> None:
+    backend = backend_for(database_url)
+    bring_to_head(backend, database_url)
+    before = _schema(database_url)
+    bring_to_head(backend, database_url)
+    assert _schema(database_url) == before
+
+
+def test_a_newer_schema_is_refused(database_url: str) -> None:
+    backend = backend_for(database_url)
+    bring_to_head(backend, database_url)
+    connection = backend.writer()
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.raw.close()
+    with pytest.raises(SchemaError, match=rf"'9999' is unknown.*{HEAD}.*newer"):
+        bring_to_head(backend, database_url)
+
+
+def test_a_foreign_database_is_refused_and_left_alone(database_url: str) -> None:
+    backend = backend_for(database_url)
+    connection = backend.writer()
+    connection.execute("CREATE TABLE guestbook (entry TEXT)")
+    connection.raw.close()
+    before = _schema(database_url)
+    with pytest.raises(SchemaError, match="guestbook"):
+        Store.open(database_url)
+    assert _schema(database_url) == before
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    path.write_bytes(b"not a database at all, just some text that is long enough" * 100)
+    with pytest.raises(StoreFault, match="not a database"):
+        Store.open(f"sqlite:///{path}")
+
+
+@pytest.mark.parametrize("url", ["", "sqlite://relative.db", "mysql://host/name", "store.db", "sqlite:///"])
+def test_other_urls_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="names no database"):
+        Store.open(url)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreFault, match="no/such"):
+        Store.open(f"sqlite:///{tmp_path}/no/such/store.db")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://me:geheim@host/name", "postgresql://me@host/name?password=geheim", "postgres://:geheim@[::1]/x"],
+)
+def test_passwords_are_not_shown(url: str) -> None:
+    assert "geheim" not in without_password(url)
+
+
+def test_columns_need_no_conversion_and_are_never_null() -> None:
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            assert not column.nullable, f"{table.name}.{column.name}"
+            assert column.type.python_type in {int, str, bytes}, f"{table.name}.{column.name}"
+
+
+def test_sqlite_files_are_in_wal_mode(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    bring_to_head(backend_for(f"sqlite:///{path}"), "")
+    raw = sqlite3.connect(path)
+    assert raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    raw.close()
