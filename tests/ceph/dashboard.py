@@ -24,6 +24,8 @@ class Dashboard:
         answers: By path.
         versions: By path, where it is not 1.0.
         says: What a path answers instead of the recording.
+        login: What the answer to a login says beside the token.
+        forgotten_images: Images that are counted, but not given.
         tokens: Given so far; only the last is valid.
     """
 
@@ -33,6 +35,7 @@ class Dashboard:
         self.says: dict[str, Says] = {}
         self.tokens: list[str] = []
         self.login: dict[str, Any] = {}
+        self.forgotten_images = 0
 
     def __call__(self, asked: Asked) -> Says:
         if asked.path in self.says:
@@ -66,7 +69,7 @@ class Dashboard:
         images = [one for one in self.answers["/api/block/image"] if one["pool_name"] == asked.params["pool_name"]]
         part = copy.deepcopy(images[offset : offset + limit])
         value = [{"value": part, "pool_name": asked.params["pool_name"]}] if part else []
-        return Says(value, headers={"X-Total-Count": str(len(images))})
+        return Says(value, headers={"X-Total-Count": str(len(images) + self.forgotten_images)})
 
 
 class Recorded:

@@ -91,10 +91,14 @@ def test_registered_twice(delphis: Up, storage: dict[str, Any], ceph_cluster: Ce
 @pytest.mark.parametrize(
     ("changes", "error_code"),
     [
-        ({"password": "not-the-Passw0rd"}, "InvalidUsernameOrPassword"),
+        # By another name than the one that is registered, or it would be a duplicate.
+        ({"host": "localhost", "password": "not-the-Passw0rd"}, "InvalidUsernameOrPassword"),
         ({"port": None}, "InvalidIpOrPort"),
-        ({"tls": {}}, "SSLCertificateFailed"),
-        ({"tls": {"mode": "pinned", "pinned_certificate_sha256": "ab" * 32}}, "SSLCertificateFailed"),
+        ({"host": "localhost", "tls": {}}, "SSLCertificateFailed"),
+        (
+            {"host": "localhost", "tls": {"mode": "pinned", "pinned_certificate_sha256": "ab" * 32}},
+            "SSLCertificateFailed",
+        ),
     ],
 )
 def test_access_info_that_is_wrong(

@@ -160,6 +160,15 @@ def test_images_that_shift_are_listed_once(cluster: Recorded, monkeypatch: pytes
     assert not cluster.context.is_complete
 
 
+def test_images_that_are_counted_but_not_given(cluster: Recorded) -> None:
+    cluster.dashboard.forgotten_images = 1
+    assert len(list(cluster.driver.list_volumes(cluster.context))) == 6
+    assert not cluster.context.is_complete
+    cluster.dashboard.answers["/api/block/image"] = []
+    assert list(cluster.driver.list_volumes(cluster.context)) == []
+    assert "renamed" in cluster.context.warnings[-1].message
+
+
 def test_an_image_that_cannot_be_read(cluster: Recorded) -> None:
     cluster.dashboard.answers["/api/block/image"][2] = {"name": "odd", "pool_name": "rbd"}
     assert len(list(cluster.driver.list_volumes(cluster.context))) == 5
