@@ -38,6 +38,7 @@ class Backend:
         self._changed = changed
         self._wake = asyncio.Event()
         self._away = False
+        self._stopped = False
         self._asked_at = -_SOONEST
         self._complaint = ""
         self._task: asyncio.Task[None] | None = None
@@ -49,6 +50,7 @@ class Backend:
 
     async def stop(self) -> None:
         """Ends the background work."""
+        self._stopped = True  # grpc.aio may turn a cancellation into a failed call
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -106,7 +108,7 @@ class Backend:
 
     async def _keep(self) -> None:
         retry = _FIRST_RETRY
-        while True:
+        while not self._stopped:
             wait = retry if self._away else self._refresh_interval
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):

@@ -6,12 +6,26 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from google.protobuf import descriptor_pb2, descriptor_pool
+import grpc
+from google.api import annotations_pb2, field_behavior_pb2, http_pb2
+from google.protobuf import (
+    any_pb2,
+    descriptor_pb2,
+    descriptor_pool,
+    duration_pb2,
+    empty_pb2,
+    field_mask_pb2,
+    struct_pb2,
+    timestamp_pb2,
+    wrappers_pb2,
+)
 from google.protobuf.descriptor import EnumDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
+from services.calls.errors import CallError
 from services.calls.invoker import Invoker
 
 Request = reflection_pb2.ServerReflectionRequest
@@ -22,7 +36,24 @@ _MAX_FILES = 5000
 # gRPC's own services describe themselves incompletely in places, and have no bindings.
 _INFRASTRUCTURE = "grpc."
 # Some servers don't serve the files that every protobuf runtime has; those are the same everywhere.
-_UNIVERSAL = ("google/protobuf/", "google/api/", "google/rpc/")
+_UNIVERSAL: dict[str, bytes] = {
+    module.DESCRIPTOR.name: module.DESCRIPTOR.serialized_pb
+    for module in (
+        any_pb2,
+        descriptor_pb2,
+        duration_pb2,
+        empty_pb2,
+        field_mask_pb2,
+        struct_pb2,
+        timestamp_pb2,
+        wrappers_pb2,
+        annotations_pb2,
+        http_pb2,
+        field_behavior_pb2,
+        error_details_pb2,
+        status_pb2,
+    )
+}
 
 
 class ImportRefused(Exception):
@@ -83,10 +114,21 @@ async def _files(invoker: Invoker, services: Sequence[str]) -> dict[str, bytes]:
 async def _ask(invoker: Invoker, requests: Sequence[Request]) -> list[Response]:
     if not requests:
         return []
-    answers = await invoker.reflect(requests)
+    answers = await _reflect(invoker, requests)
     if len(answers) != len(requests):
         raise ImportRefused(f"{len(requests)} questions were asked, {len(answers)} answered")
     return answers
+
+
+async def _reflect(invoker: Invoker, requests: Sequence[Request], attempts: int = 5) -> list[Response]:
+    while True:
+        try:
+            return await invoker.reflect(requests)
+        except CallError as error:
+            attempts -= 1
+            # grpc.aio ends a stream so where the peer refuses the method while questions are still being written.
+            if error.code is not grpc.StatusCode.INTERNAL or error.reason or not attempts:
+                raise
 
 
 def _take(answer: Response, raw: dict[str, bytes]) -> bool:
@@ -109,12 +151,10 @@ def _imports(raw: dict[str, bytes]) -> set[str]:
 
 
 def _universal(name: str, why: str) -> bytes:
-    if name.startswith(_UNIVERSAL):
-        try:
-            return descriptor_pool.Default().FindFileByName(name).serialized_pb
-        except KeyError:
-            pass
-    raise ImportRefused(f"the file {name} is imported and not served: {why}")
+    content = _UNIVERSAL.get(name)
+    if content is None:
+        raise ImportRefused(f"the file {name} is imported and not served: {why}")
+    return content
 
 
 def _digest(services: Iterable[str], raw: dict[str, bytes]) -> str:

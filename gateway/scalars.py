@@ -21,7 +21,7 @@ Convert = Callable[[object, str], Scalar]
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_MAX_FLOAT32 = 3.4028234663852886e38
+_TOO_LARGE_FOR_FLOAT32 = 3.4028235677973366e38  # from here on rounding gives infinity
 
 _INT32 = (-(2**31), 2**31 - 1)
 _UINT32 = (0, 2**32 - 1)
@@ -137,7 +137,7 @@ def double(value: object, path: str) -> float:
 
 def _float32(value: object, path: str) -> float:
     number = double(value, path)
-    if math.isfinite(number) and abs(number) > _MAX_FLOAT32:
+    if math.isfinite(number) and abs(number) >= _TOO_LARGE_FOR_FLOAT32:
         raise invalid(path, "It is larger than a 32-bit floating-point number can be.")
     return number
 
@@ -152,7 +152,9 @@ def _enum(enum: EnumDescriptor, dialect: Dialect) -> Convert:
     offer = f"It must be one of: {', '.join(choices)}."
 
     def convert(value: object, path: str) -> int:
-        if type(value) is int and not dialect.delfin:
+        if not dialect.delfin and type(value) is str and _INTEGER.fullmatch(value):
+            value = int(value)
+        if not dialect.delfin and type(value) is int:
             if not _INT32[0] <= value <= _INT32[1] or (enum.is_closed and value not in enum.values_by_number):
                 raise invalid(path, offer)
             return value

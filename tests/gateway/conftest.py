@@ -12,13 +12,13 @@ from tests.gateway.support import Running, running
 
 @pytest.fixture(scope="package")
 def _in_process() -> Iterator[Running]:
-    with running(settings=GatewaySettings(max_body_bytes=64 * 1024, body_seconds=2.0)) as gateway:
+    with running(settings=GatewaySettings(max_body_bytes=64 * 1024, body_seconds=1.0)) as gateway:
         yield gateway
 
 
 @pytest.fixture(scope="package")
 def _over_hop() -> Iterator[Running]:
-    with running(hop=True, settings=GatewaySettings(max_body_bytes=64 * 1024, body_seconds=2.0)) as gateway:
+    with running(hop=True, settings=GatewaySettings(max_body_bytes=64 * 1024, body_seconds=1.0)) as gateway:
         yield gateway
 
 

@@ -63,7 +63,9 @@ class Stub:
         for service in SERVICES:
             for method in service.methods:
                 options = options_of(method)
-                handlers = {"stream": self._stream} if options.streaming else {"unary": self._unary(method)}
+                handlers: dict[str, Any] = (
+                    {"stream": self._stream} if options.streaming else {"unary": self._unary(method)}
+                )
                 yield Method(options.path, options.scope, options.read_only, options.default_deadline, **handlers)
 
     def _unary(self, method: Any) -> Callable[[bytes, Call], Coroutine[Any, Any, bytes]]:

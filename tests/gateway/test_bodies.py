@@ -258,4 +258,4 @@ def test_body_that_does_not_come(rest: Running) -> None:
         connection.sendall(head + b'{"a"')
         answer = connection.recv(65536)
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"did not come within 2 seconds" in answer
+    assert b"did not come within 1 seconds" in answer

@@ -1,0 +1,159 @@
+"""A service that Delphis knows nothing of, defined while the tests run, with grpc-gateway's conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from google.api import annotations_pb2, http_pb2
+from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, field_mask_pb2, timestamp_pb2, wrappers_pb2
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc import status_pb2
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+
+PACKAGE = "acme.library.v1"
+_TYPES = {
+    "string": Field.TYPE_STRING,
+    "int32": Field.TYPE_INT32,
+    "int64": Field.TYPE_INT64,
+    "bool": Field.TYPE_BOOL,
+    "double": Field.TYPE_DOUBLE,
+    "bytes": Field.TYPE_BYTES,
+}
+
+
+def _field(message: Any, number: int, spec: str) -> None:
+    """Adds a field from `[repeated|optional] TYPE NAME`."""
+    *labels, kind, name = spec.split()
+    field = message.field.add(name=name, number=number, label=Field.LABEL_OPTIONAL)
+    if "repeated" in labels:
+        field.label = Field.LABEL_REPEATED
+    if kind in _TYPES:
+        field.type = _TYPES[kind]
+    else:
+        field.type = Field.TYPE_ENUM if kind == "Genre" else Field.TYPE_MESSAGE
+        field.type_name = f".{kind}" if "." in kind else f".{PACKAGE}.{kind}"
+    if "optional" in labels:
+        field.proto3_optional = True
+        field.oneof_index = len(message.oneof_decl)
+        message.oneof_decl.add(name=f"_{name}")
+    if "oneof" in labels:
+        if not message.oneof_decl:
+            message.oneof_decl.add(name="cover")
+        field.oneof_index = 0
+
+
+def file(*, more_paths: bool = False) -> descriptor_pb2.FileDescriptorProto:
+    """The service's file; `more_paths`: a later version, with one more method."""
+    proto = descriptor_pb2.FileDescriptorProto(name="acme/library/v1/library.proto", package=PACKAGE, syntax="proto3")
+    proto.dependency.extend(
+        [
+            "google/api/annotations.proto",
+            "google/protobuf/timestamp.proto",
+            "google/protobuf/field_mask.proto",
+            "google/protobuf/wrappers.proto",
+        ]
+    )
+    genre = proto.enum_type.add(name="Genre")
+    for number, name in enumerate(("GENRE_UNSPECIFIED", "GENRE_CRIME", "GENRE_POETRY")):
+        genre.value.add(name=name, number=number)
+    messages = {
+        "Author": ["string full_name", "Author teacher"],
+        "Book": [
+            "oneof string cover_text",
+            "oneof bytes cover_image",
+            "string name",
+            "int64 page_count",
+            "bool lent",
+            "Genre genre",
+            "Author author",
+            "google.protobuf.Timestamp bought_at",
+            "repeated string key_words",
+            "optional int32 rating",
+            "google.protobuf.Int64Value copies",
+            "string class",
+        ],
+        "GetBookRequest": ["string name", "int32 edition"],
+        "ListBooksRequest": ["Book like", "repeated Genre genres", "int32 page_size", "double price"],
+        "ListBooksResponse": ["repeated Book books", "string next_page_token"],
+        "CreateBookRequest": ["Book book", "string request_id"],
+        "UpdateBookRequest": ["Book book", "google.protobuf.FieldMask update_mask"],
+    }
+    for name, fields in messages.items():
+        message = proto.message_type.add(name=name)
+        for number, spec in enumerate(fields, 1):
+            _field(message, number, spec)
+    service = proto.service.add(name="Library")
+    rules = {
+        "GetBook": ("GetBookRequest", "Book", http_pb2.HttpRule(get="/library/{name=shelves/*/books/*}")),
+        "ListBooks": ("ListBooksRequest", "ListBooksResponse", http_pb2.HttpRule(get="/library/books")),
+        "CreateBook": ("CreateBookRequest", "Book", http_pb2.HttpRule(post="/library/books", body="book")),
+        "UpdateBook": (
+            "UpdateBookRequest",
+            "Book",
+            http_pb2.HttpRule(patch="/library/{book.name=shelves/*/books/*}", body="book"),
+        ),
+        "Titles": (
+            "ListBooksRequest",
+            "ListBooksResponse",
+            http_pb2.HttpRule(get="/library/only-books", response_body="books"),
+        ),
+        "Broken": ("GetBookRequest", "Book", http_pb2.HttpRule(get="/library/{no_such_field}")),
+        "Plain": ("GetBookRequest", "Book", None),
+    }
+    if more_paths:
+        rules["Burn"] = ("GetBookRequest", "Book", http_pb2.HttpRule(post="/library/{name=shelves/*}:burn", body="*"))
+    for name, (request, answer, rule) in rules.items():
+        method = service.method.add(name=name, input_type=f".{PACKAGE}.{request}", output_type=f".{PACKAGE}.{answer}")
+        if rule is not None:
+            options: Any = method.options
+            options.Extensions[annotations_pb2.http].CopyFrom(rule)
+    return proto
+
+
+class Library:
+    """The running service: its last request, and what it answers."""
+
+    def __init__(self, *, more_paths: bool = False) -> None:
+        self.pool = descriptor_pool.DescriptorPool()
+        needed = (descriptor_pb2, timestamp_pb2, field_mask_pb2, wrappers_pb2, any_pb2, http_pb2, annotations_pb2)
+        for module in needed:
+            self.pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+        self.pool.AddSerializedFile(file(more_paths=more_paths).SerializeToString())
+        self.requests: list[Any] = []
+        self.answer: Callable[[Any], Any] = lambda request: self.make("Book")
+        self.fails: status_pb2.Status | None = None
+
+    def make(self, message: str, **fields: Any) -> Any:
+        """A message of the service."""
+        return GetMessageClass(self.pool.FindMessageTypeByName(f"{PACKAGE}.{message}"))(**fields)
+
+    async def serve(self, address: str = "127.0.0.1:0") -> tuple[grpc.aio.Server, int]:
+        """Starts it; answers the server and its port."""
+        server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+        service = self.pool.FindServiceByName(f"{PACKAGE}.Library")
+        handlers = {method.name: self._handler(method) for method in service.methods}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+        names = (service.full_name, reflection.SERVICE_NAME)
+        servicer = reflection.aio.ReflectionServicer(names, pool=self.pool)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)
+        port = server.add_insecure_port(address)
+        await server.start()
+        return server, port
+
+    def _handler(self, method: Any) -> grpc.RpcMethodHandler[Any, Any]:
+        async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            self.requests.append(request)
+            if self.fails is not None:
+                code = next(code for code in grpc.StatusCode if code.value[0] == self.fails.code)
+                trailing = (("grpc-status-details-bin", self.fails.SerializeToString()),)
+                await context.abort(code, self.fails.message, trailing)
+            return self.answer(request)
+
+        return grpc.unary_unary_rpc_method_handler(
+            handle,
+            request_deserializer=GetMessageClass(method.input_type).FromString,
+            response_serializer=lambda message: message.SerializeToString(),
+        )
