@@ -39,10 +39,19 @@ M = TypeVar("M", bound=Message)
 class Core:
     """What the tests hold in hand."""
 
-    def __init__(self, store: Store, registry: Registry, router: Router, inventory: Inventory, pipeline: Pipeline):
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        router: Router,
+        access: AccessInfos,
+        inventory: Inventory,
+        pipeline: Pipeline,
+    ) -> None:
         self.store = store
         self.registry = registry
         self.router = router
+        self.access = access
         self.inventory = inventory
         self.pipeline = pipeline
         self.answers: list[bytes] = []
@@ -152,7 +161,7 @@ async def core(
         try:
             await inventory.start()
             try:
-                yield Core(store, registry, router, inventory, pipeline)
+                yield Core(store, registry, router, access, inventory, pipeline)
             finally:
                 await inventory.stop()
         finally:
