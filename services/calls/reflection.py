@@ -6,6 +6,7 @@ delphis-protos wheel, so that what reads our reflection (the gateway, grpcurl) h
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -43,8 +44,7 @@ class Reflection:
             elif kind == "file_by_filename":
                 self._add_file(response, request.file_by_filename)
             elif kind == "file_containing_symbol":
-                found = self._pool.FindFileContainingSymbol(request.file_containing_symbol)
-                self._add_file(response, found.name)
+                self._add_file(response, self._file_of(request.file_containing_symbol))
             elif kind == "file_containing_extension":
                 asked = request.file_containing_extension
                 message = self._pool.FindMessageTypeByName(asked.containing_type)
@@ -62,6 +62,16 @@ class Reflection:
             response.error_response.error_code = grpc.StatusCode.NOT_FOUND.value[0]
             response.error_response.error_message = f"Not found: {error.args[0] if error.args else kind}"
         return response
+
+    def _file_of(self, symbol: str) -> str:
+        """The file that defines a symbol. The pool itself knows no methods and fields, which peers ask for too."""
+        with contextlib.suppress(KeyError):
+            return str(self._pool.FindFileContainingSymbol(symbol).name)
+        with contextlib.suppress(KeyError):
+            self._pool.FindMethodByName(symbol)
+            return self._file_of(symbol.rpartition(".")[0])
+        self._pool.FindFieldByName(symbol)
+        return self._file_of(symbol.rpartition(".")[0])
 
     def _add_file(self, response: reflection_pb2.ServerReflectionResponse, name: str) -> None:
         commented = self._commented.get(name)

@@ -158,7 +158,8 @@ def test_slow_and_busy(delphis: Up, bystander: str) -> None:
 def test_leak(delphis: Up, bystander: str) -> None:
     good, bad = pair(delphis, "leak", 8, "90")
     before = set(delphis.host_pids("dev.delphis.test.leak"))
-    for _ in range(4):
+    delphis.wait_synced(bad)
+    for _ in range(3):
         delphis.sync(bad)
 
     def replaced() -> bool:

@@ -114,7 +114,6 @@ def test_a_huge_body(delphis: Up) -> None:
         ("POST", "/v1/volumes", 404, "NotFound"),
         ("PUT", "/v1/storages/11111111-1111-1111-1111-111111111111", 404, "NotFound"),
         ("GET", "/v1/nothing", 404, "NoSuchAction"),
-        ("GET", "/", 404, "NoSuchAction"),
     ],
 )
 def test_a_bad_request(delphis: Up, method: str, path: str, status: int, code: str) -> None:

@@ -29,7 +29,7 @@ class Reader(threading.Thread):
         super().__init__(daemon=True)
         self._address = delphis.grpc
         self._request = storage_driver_pb2.GetStorageRequest(target=target(storage_id))
-        self._stop = threading.Event()
+        self._finished = threading.Event()
         self.errors: list[grpc.RpcError] = []
         self.slowest = 0.0
         self.calls = 0
@@ -38,7 +38,7 @@ class Reader(threading.Thread):
     def run(self) -> None:
         with grpc.insecure_channel(self._address) as channel:
             stub = storage_driver_pb2_grpc.StorageDriverStub(channel)
-            while not self._stop.is_set():
+            while not self._finished.is_set():
                 began = time.monotonic()
                 try:
                     stub.GetStorage(self._request, timeout=10)
@@ -52,7 +52,7 @@ class Reader(threading.Thread):
         wait_for("calls", lambda: self.calls > before + count)
 
     def finish(self) -> None:
-        self._stop.set()
+        self._finished.set()
         self.join(15)
 
 
@@ -97,7 +97,7 @@ def test_a_write_in_flight_fails_at_once_and_says_why(delphis: Up) -> None:
     delphis.wait_synced(storage_id)
     attributes = {
         "rest": {"host": "127.0.0.1", "port": 62, "username": "admin", "password": "secret-9c1f"},
-        "extra_attributes": {"volumes": "1", "latency_ms": "3000"},
+        "extra_attributes": {"volumes": "1", "latency_ms": "5000"},
     }
     assert delphis.ask("PUT", f"/v1/storages/{storage_id}/access-info", attributes).status == 200
     ended: list[tuple[float, grpc.RpcError]] = []

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import grpc
 import pytest
 
 from delphis.inventory.v1 import inventory_pb2, inventory_pb2_grpc
-from tests.support.up import Up, fake_array, up
+from tests.support.up import DELPHIS, Up, fake_array, up
 
 
 def make_token(folder: Path, name: str, scopes: str) -> str:
     made = subprocess.run(
-        [sys.executable, "-m", "delphis.cli.main", "db", "token", "create", name, "--scopes", scopes, "--data-dir",
+        [DELPHIS, "db", "token", "create", name, "--scopes", scopes, "--data-dir",
          str(folder / "data")],
         capture_output=True, text=True, timeout=60, check=True,
         env={**os.environ, "XDG_CONFIG_HOME": str(folder / "c")},
@@ -91,7 +90,7 @@ def test_an_ended_token_is_refused_at_once_and_the_audit_log_knows(delphis: Up, 
 def test_the_command_line_takes_a_token_from_a_file(delphis: Up, tokens: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(tokens["read"])
-    command = [sys.executable, "-m", "delphis.cli.main", "--server", delphis.grpc, "--output", "json"]
+    command = [DELPHIS, "--server", delphis.grpc, "--output", "json"]
     without = subprocess.run([*command, "storages", "list"], capture_output=True, text=True, timeout=60, check=False)
     assert without.returncode == 4
     listed = subprocess.run(

@@ -7,19 +7,18 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from tests.support.up import Up, alive, fake_array, up, wait_for
+from tests.support.up import DELPHIS, Up, alive, fake_array, up, wait_for
 
 
 def delphis_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "XDG_CONFIG_HOME": str(folder / "config"), "XDG_DATA_HOME": str(folder / "share")}
     return subprocess.run(
-        [sys.executable, "-m", "delphis.cli.main", *arguments],
+        [DELPHIS, *arguments],
         env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
@@ -159,7 +158,7 @@ def test_demo_registers_three_arrays_once(tmp_path: Path) -> None:
 
 def test_another_key_is_refused_and_destroys_nothing(tmp_path: Path) -> None:
     with up(tmp_path) as delphis:
-        storage = delphis.register(volumes="5")
+        storage = delphis.wait_synced(delphis.register(volumes="5")["id"])
     key = tmp_path / "config" / "delphis" / "key"
     assert key.stat().st_mode & 0o777 == 0o600
     kept = key.read_bytes()

@@ -46,7 +46,7 @@ class Cluster:
         with psycopg.connect(self._shared, autocommit=True) as connection:
             # Deleting is faster than truncating, which makes new files for each table and index.
             for table in metadata.sorted_tables:
-                connection.execute(f"DELETE FROM {table.name}")  # type: ignore[call-overload]  # our own names
+                connection.execute(f"DELETE FROM {table.name}")  # our own names
         return self._shared
 
     def new_database(self) -> str:
@@ -54,7 +54,7 @@ class Cluster:
         self._count += 1
         name = f"test_{os.getpid()}_{self._count}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]  # our own name
+            connection.execute(f"CREATE DATABASE {name}")  # our own name
         return self.url(name)
 
 

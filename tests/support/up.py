@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import subprocess
-import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 
 Value = TypeVar("Value")
 START_TIMEOUT = 30.0
+DELPHIS = str(Path(sysconfig.get_path("scripts")) / "delphis")
+"""The command, as installed."""
 
 
 def wait_for(what: str, probe: Callable[[], Value | None], timeout: float = 20.0, interval: float = 0.02) -> Value:
@@ -53,7 +55,7 @@ class Up:
     def __init__(self, folder: Path, *options: str, command: tuple[str, ...] = ("up",), http: bool = True) -> None:
         self.folder = folder
         self.data_dir = folder / "data"
-        arguments = [sys.executable, "-m", "delphis.cli.main", *command]
+        arguments = [DELPHIS, *command]
         if "serve" not in command or "core" in command:
             arguments += ["--data-dir", str(self.data_dir), "--grpc-listen", "127.0.0.1:0"]
         arguments += ["--http-listen", "127.0.0.1:0", *options]
