@@ -16,15 +16,14 @@ import re
 from google.protobuf.descriptor import Descriptor
 
 from gateway.jsontext import shown
-from services.calls.errors import CallError, invalid
+from services.calls.errors import invalid
 
 MAX_LIMIT = 1000
 MAX_OFFSET = 0x7FFFFFFF
 _DIRECTIONS = ("asc", "desc")
 _COUNT = re.compile(r"[0-9]{1,20}")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_FILTERED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\.(.+))?", re.DOTALL)
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FILTERED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_./-]+)?")  # a field, or a key of a map, as `labels.site`
 
 _NATIVE = {
     "limit": "page_size",
@@ -124,18 +123,10 @@ def _sort_key(parameter: str, key: str, direction: str) -> str:
 
 
 def _comparison(name: str, text: str) -> str:
-    match = _FILTERED.fullmatch(name)
-    assert match is not None
-    field, inner = match[1], match[2]
-    if inner is not None:
-        field = f"{field}.{inner if _WORD.fullmatch(inner) else _quoted(inner)}"
-    return f"{field} = {_quoted(text)}"
-
-
-def _quoted(text: str) -> str:
     if "\0" in text:
-        raise CallError("BAD_REQUEST", "The query has a NUL character.")
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        raise invalid(name, "It has a NUL character.")
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name} = "{quoted}"'
 
 
 def _joined(native: Pairs, comparisons: list[str]) -> Pairs:
