@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from delphis.sdk import Context, Storage, StorageDriver, StoragePool, Volume, errors
+from delphis.sdk import AccessField, Context, Storage, StorageDriver, StoragePool, Volume, errors
 
 
 class Lie(StorageDriver):
+    access_fields = (AccessField(path="extra_attributes.bad", plain=True),)
+
     @property
     def how(self) -> str:
         return self.access_info.extra_attributes.get("bad", "")

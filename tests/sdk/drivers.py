@@ -36,7 +36,7 @@ class Journaled(StorageDriver):
     access_fields: ClassVar[Sequence[AccessField]] = (
         AccessField(path="extra_attributes.journal", plain=True),
         AccessField(path="extra_attributes.gate", plain=True),
-        AccessField(path="extra_attributes.raise", plain=True),
+        AccessField(path="extra_attributes.fails", plain=True),
     )
 
     def extra(self, key: str) -> str:
@@ -164,7 +164,7 @@ class Raises(Journaled):
     """Raises what its access info names."""
 
     def get_storage(self, context: Context) -> Storage:
-        name, _, text = self.extra("raise").partition(" ")
+        name, _, text = self.extra("fails").partition(" ")
         found = getattr(errors, name, None) or __builtins__[name]  # type: ignore[index]
         raise found(text) if text else found()
 

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2
 
 from delphis.driver.v1 import storage_driver_pb2 as pb
 from delphis.driver.v1.storage_driver_pb2_grpc import StorageDriverStub
@@ -128,6 +129,30 @@ class Host:
     def list_volumes(self, target: pb.Target, timeout: float = 20) -> list[pb.ListVolumesResponse]:
         return list(self.stub.ListVolumes(pb.ListVolumesRequest(target=target), timeout=timeout))
 
+    def call(self, path: str, request: bytes, *, streams: bool = False, timeout: float = 10) -> list[bytes]:
+        """Any method, as bytes: its answers."""
+        if not self._channels:
+            self.channel()
+        channel: Any = self._channels[0]
+        if streams:
+            return list(channel.unary_stream(path)(request, timeout=timeout))
+        return [channel.unary_unary(path)(request, timeout=timeout)]
+
+    def health(self, service: str = "") -> str:
+        """What grpc.health.v1 says."""
+        request = health_pb2.HealthCheckRequest(service=service).SerializeToString()
+        [answer] = self.call("/grpc.health.v1.Health/Check", request)
+        status = health_pb2.HealthCheckResponse.FromString(answer).status
+        return health_pb2.HealthCheckResponse.ServingStatus.Name(status)
+
+    def watch_health(self) -> Iterator[str]:
+        """The same, whenever it changes."""
+        channel: Any = self.channel()
+        watch = channel.unary_stream("/grpc.health.v1.Health/Watch")
+        for answer in watch(health_pb2.HealthCheckRequest().SerializeToString(), timeout=20):
+            status = health_pb2.HealthCheckResponse.FromString(answer).status
+            yield health_pb2.HealthCheckResponse.ServingStatus.Name(status)
+
     def terminate(self, timeout: float = 20) -> int:
         """SIGTERM, and the exit code."""
         self.process.terminate()
@@ -166,13 +191,20 @@ def items(batches: Iterable[Any]) -> list[Any]:
 class Failed:
     """The error of a call, taken apart."""
 
+    code: grpc.StatusCode
+    message: str
+    reason: str
+    metadata: dict[str, str]
+    retry_after: float | None
+    raw: bytes
+
     def __init__(self, error: grpc.RpcError) -> None:
         assert isinstance(error, grpc.Call)
-        self.code: grpc.StatusCode = error.code()
-        self.message: str = error.details() or ""
+        self.code = error.code()
+        self.message = error.details() or ""
         self.reason = ""
-        self.metadata: dict[str, str] = {}
-        self.retry_after: float | None = None
+        self.metadata = {}
+        self.retry_after = None
         self.raw = b""
         trailers: Any = error.trailing_metadata() or ()
         for key, value in trailers:

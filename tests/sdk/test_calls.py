@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -11,7 +13,7 @@ from delphis.driver.v1 import storage_driver_pb2 as pb
 from delphis.sdk.host.contract import methods
 from delphis.type.v1 import errors_pb2
 from delphis.type.v1.alert_pb2 import Trap
-from tests.sdk.conftest import StartHost
+from tests.sdk.conftest import SharedHost, StartHost
 from tests.sdk.hosts import SENTINEL, Host, failure, items, target
 
 
@@ -35,8 +37,8 @@ def test_info_says_who_the_driver_is_and_what_it_has(start_host: StartHost) -> N
     assert list(other.info().rpcs) == ["GetDriverInfo", "GetStorage", "ResetConnection", "CloseStorage"]
 
 
-def test_storage_comes_with_warnings_and_defaults_of_access_fields(start_host: StartHost) -> None:
-    host: Host = start_host("Plain")
+def test_storage_comes_with_warnings_and_defaults_of_access_fields(shared_host: SharedHost) -> None:
+    host = shared_host("Plain")
     asked = target("s1")
     asked.access_info.rest.ClearField("port")
     answer = host.get_storage(asked)
@@ -47,20 +49,20 @@ def test_storage_comes_with_warnings_and_defaults_of_access_fields(start_host: S
     assert warning.reason == errors_pb2.REASON_BAD_RESPONSE
 
 
-def test_lists_end_with_complete(start_host: StartHost) -> None:
-    host: Host = start_host("Plain")
-    volumes = host.list_volumes(target(count="1234"))
+def test_lists_end_with_complete(shared_host: SharedHost) -> None:
+    host = shared_host("Plain")
+    volumes = host.list_volumes(target("l1", count="1234"))
     assert [len(batch.items) for batch in volumes] == [100, 500, 500, 134]
     assert [batch.complete for batch in volumes] == [False, False, False, True]
     assert [volume.native_volume_id for volume in items(volumes)] == [f"v{number}" for number in range(1234)]
-    pools = list(host.stub.ListStoragePools(pb.ListStoragePoolsRequest(target=target()), timeout=10))
+    pools = list(host.stub.ListStoragePools(pb.ListStoragePoolsRequest(target=target("l3")), timeout=10))
     assert [(len(batch.items), batch.complete) for batch in pools] == [(0, True)]
-    exact = host.list_volumes(target("a2", count="600"))
+    exact = host.list_volumes(target("l2", count="600"))
     assert [(len(batch.items), batch.complete) for batch in exact] == [(100, False), (500, False), (0, True)]
 
 
-def test_alerts_and_the_rest_of_the_interface(start_host: StartHost) -> None:
-    host: Host = start_host("Plain")
+def test_alerts_and_the_rest_of_the_interface(shared_host: SharedHost) -> None:
+    host = shared_host("Plain")
     stub, array = host.stub, target()
     request = pb.ListAlertsRequest(target=array)
     request.begin_time.FromSeconds(0)
@@ -73,8 +75,8 @@ def test_alerts_and_the_rest_of_the_interface(start_host: StartHost) -> None:
     stub.RemoveTrapConfig(pb.RemoveTrapConfigRequest(target=array), timeout=10)
 
 
-def test_clearing_alerts_reports_those_that_stay(start_host: StartHost) -> None:
-    host: Host = start_host("Plain")
+def test_clearing_alerts_reports_those_that_stay(shared_host: SharedHost) -> None:
+    host = shared_host("Plain")
 
     def clear(*numbers: str) -> pb.ClearAlertResponse:
         return host.stub.ClearAlert(pb.ClearAlertRequest(target=target(), sequence_numbers=numbers), timeout=10)
@@ -86,8 +88,8 @@ def test_clearing_alerts_reports_those_that_stay(start_host: StartHost) -> None:
     assert (failed.code, failed.reason) == (grpc.StatusCode.INTERNAL, "STORAGE_CLEAR_ALERT_FAILED")
 
 
-def test_traps_are_parsed_one_by_one_without_the_array(start_host: StartHost) -> None:
-    host: Host = start_host("Plain")
+def test_traps_are_parsed_one_by_one_without_the_array(shared_host: SharedHost) -> None:
+    host = shared_host("Plain")
     request = pb.ParseAlertRequest(
         target=pb.Target(storage_id="a1"),
         traps=[Trap(trap_oid=oid) for oid in ("1.1", "1.2", "1.3", "1.4", "1.5")],
@@ -106,14 +108,16 @@ def test_traps_are_parsed_one_by_one_without_the_array(start_host: StartHost) ->
 
 
 def collect(host: Host, minutes: int, **extra: str) -> list[pb.CollectPerfMetricsResponse]:
-    request = pb.CollectPerfMetricsRequest(target=target(f"a{extra}", **extra))
+    request = pb.CollectPerfMetricsRequest(
+        target=target(f"a{sorted(extra.items())}", 1, host="127.0.0.1", epoch=0, **extra)
+    )
     request.begin_time.FromSeconds(600)
     request.end_time.FromSeconds(600 + minutes * 60)
     return list(host.stub.CollectPerfMetrics(request, timeout=20))
 
 
-def test_points_are_cut_to_messages(start_host: StartHost) -> None:
-    host: Host = start_host("Plain")
+def test_points_are_cut_to_messages(shared_host: SharedHost) -> None:
+    host = shared_host("Plain")
     [small] = collect(host, 3)
     assert small.complete
     assert list(small.items[0].values) == [0, 1, 2, 3, 4, 5]
@@ -157,9 +161,9 @@ def test_points_are_cut_to_messages(start_host: StartHost) -> None:
         ("GeneratorExit", "INTERNAL", "DRIVER_FAULT", "GeneratorExit"),
     ],
 )
-def test_exceptions_become_statuses(start_host: StartHost, raised: str, code: str, reason: str, message: str) -> None:
-    host: Host = start_host("Raises")
-    failed = failure(lambda: host.get_storage(target(**{"raise": raised})))
+def test_exceptions_become_statuses(shared_host: SharedHost, raised: str, code: str, reason: str, message: str) -> None:
+    host = shared_host("Raises")
+    failed = failure(lambda: host.get_storage(target(raised[:30], fails=raised)))
     assert (failed.code.name, failed.reason) == (code, reason)
     assert message in failed.message
     assert "Traceback" not in failed.message
@@ -168,51 +172,49 @@ def test_exceptions_become_statuses(start_host: StartHost, raised: str, code: st
         assert "Traceback" in host.output()
 
 
-def test_busy_arrays_say_for_how_long(start_host: StartHost) -> None:
-    host: Host = start_host("Raises")
-    failed = failure(lambda: host.get_storage(target(**{"raise": "ArrayBusy"})))
+def test_busy_arrays_say_for_how_long(shared_host: SharedHost) -> None:
+    host = shared_host("Raises")
+    failed = failure(lambda: host.get_storage(target("busy", fails="ArrayBusy")))
     assert (failed.code.name, failed.reason, failed.retry_after) == ("UNAVAILABLE", "ARRAY_BUSY", 10.0)
 
 
-def test_long_messages_fit_into_trailers(start_host: StartHost) -> None:
-    host: Host = start_host("Raises")
-    failed = failure(lambda: host.get_storage(target(**{"raise": "ValueError " + "大" * 100_000})))
+def test_long_messages_fit_into_trailers(shared_host: SharedHost) -> None:
+    host = shared_host("Raises")
+    failed = failure(lambda: host.get_storage(target("long", fails="ValueError " + "大" * 100_000)))
     assert failed.reason == "DRIVER_FAULT"
     assert len(failed.message) <= 600
 
 
-def test_requests_are_checked(start_host: StartHost) -> None:
-    host: Host = start_host("Plain")
+def test_requests_are_checked(shared_host: SharedHost) -> None:
+    host = shared_host("Plain")
     assert failure(lambda: host.get_storage(pb.Target())).reason == "INVALID_INPUT"
     failed = failure(lambda: host.get_storage(pb.Target(storage_id="a1")))
     assert (failed.reason, failed.metadata) == ("ACCESS_INFO_INCOMPLETE", {"field": "target.access_info"})
-    asked = target()
+    asked = target("no block")
     asked.access_info.ClearField("rest")
     failed = failure(lambda: host.get_storage(asked))
     assert (failed.reason, failed.metadata) == ("ACCESS_INFO_INCOMPLETE", {"field": "rest"})
-    channel = host.channel()
-    call = channel.unary_unary("/delphis.driver.v1.StorageDriver/GetStorage")
-    assert failure(lambda: call(b"\xff\xff garbage", timeout=10)).reason == "BAD_REQUEST"
+    garbage = b"\xff\xff garbage"
+    assert failure(lambda: host.call("/delphis.driver.v1.StorageDriver/GetStorage", garbage)).reason == "BAD_REQUEST"
 
 
-def test_what_the_driver_lacks_is_not_asked(start_host: StartHost) -> None:
-    host: Host = start_host("Minimal")
+def test_what_the_driver_lacks_is_not_asked(shared_host: SharedHost) -> None:
+    host = shared_host("Minimal")
     for method in methods().values():
         if method.name in host.info().rpcs:
             continue
-        call = (host.channel().unary_stream if method.streams else host.channel().unary_unary)(method.path)
-        request = method.request(target=target()).SerializeToString()  # type: ignore[call-arg]
-        failed = failure(lambda call=call, request=request, streams=method.streams: list(call(request, timeout=10)))  # type: ignore[misc]
+        request: Any = method.request()
+        request.target.CopyFrom(target())
+        data = request.SerializeToString()
+        failed = failure(partial(host.call, method.path, data, streams=method.streams))
         assert (failed.code.name, failed.reason) == ("UNIMPLEMENTED", "STORAGE_CAPABILITY_NOT_SUPPORTED"), method.name
 
 
-def test_unknown_methods_say_that_the_host_is_old(start_host: StartHost) -> None:
-    host: Host = start_host("Minimal")
-    call = host.channel().unary_unary("/delphis.driver.v1.StorageDriver/ListTapes")
-    failed = failure(lambda: call(b"", timeout=10))
+def test_unknown_methods_say_that_the_host_is_old(shared_host: SharedHost) -> None:
+    host = shared_host("Minimal")
+    failed = failure(lambda: host.call("/delphis.driver.v1.StorageDriver/ListTapes", b""))
     assert (failed.code.name, failed.reason) == ("UNIMPLEMENTED", "PROTOCOL_TOO_OLD")
-    other = host.channel().unary_unary("/some.other.Service/Method")
-    assert failure(lambda: other(b"", timeout=10)).code.name == "UNIMPLEMENTED"
+    assert failure(lambda: host.call("/some.other.Service/Method", b"")).code.name == "UNIMPLEMENTED"
 
 
 def test_older_owners_are_refused(start_host: StartHost) -> None:
@@ -249,8 +251,8 @@ def test_async_drivers(start_host: StartHost, tmp_path: Path) -> None:
     assert noted.count("close") == 3
 
 
-def test_trap_secrets_are_masked(start_host: StartHost) -> None:
-    host: Host = start_host("Plain")
+def test_trap_secrets_are_masked(shared_host: SharedHost) -> None:
+    host = shared_host("Plain")
     request = pb.AddTrapConfigRequest(target=target())
     request.trap_config.community_string = "community-4711"
     failed = failure(lambda: host.stub.AddTrapConfig(request, timeout=10))

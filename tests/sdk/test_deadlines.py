@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from delphis.driver.v1 import storage_driver_pb2 as pb
 from delphis.sdk.host.calls import budget
@@ -17,16 +18,10 @@ from tests.sdk.hosts import BAD_DRIVERS, Host, InBackground, failure, items, not
 HANG = f"{BAD_DRIVERS}/hang.py:Hang"
 
 
-def health(host: Host, service: str = "") -> str:
-    stub = health_pb2_grpc.HealthStub(host.channel())
-    status = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10).status
-    return health_pb2.HealthCheckResponse.ServingStatus.Name(status)
-
-
 def test_the_answer_comes_just_before_the_caller_gives_up() -> None:
     for remaining in (0.001, 0.01, 0.1, 1.0, 10.0, 600.0):
         assert 0 < budget(remaining) < remaining
-        assert remaining - budget(remaining) <= 0.25
+        assert remaining - budget(remaining) <= 0.5
     assert budget(0.0) == 0.0
 
 
@@ -38,18 +33,18 @@ def test_late_answers_are_given_up(start_host: StartHost) -> None:
     host: Host = start_host(HANG)
     begin = time.monotonic()
     failed = failure(lambda: host.list_volumes(target(bad="yes"), timeout=1))
-    assert 0.8 < time.monotonic() - begin < 1.5
+    assert 0.7 < time.monotonic() - begin < 1.5
     assert (failed.code.name, failed.reason) == ("DEADLINE_EXCEEDED", "ARRAY_TIMEOUT")
     assert failed.metadata["method"] == "ListVolumes"
     assert host.info().stuck_calls == 1
     assert not host.info().wants_replacement
-    assert health(host) == "SERVING"
+    assert host.health() == "SERVING"
 
 
 def test_places_of_stuck_calls_are_free_again(start_host: StartHost) -> None:
     host: Host = start_host(HANG)
     for _ in range(6):  # more than the array's limit of 4
-        assert failure(lambda: host.list_volumes(target(bad="yes"), timeout=0.3)).reason == "ARRAY_TIMEOUT"
+        assert failure(lambda: host.list_volumes(target(bad="yes"), timeout=0.6)).reason == "ARRAY_TIMEOUT"
     assert host.get_storage(target(bad="yes")).storage.serial_number == "hang-127.0.0.1"
     assert host.info().stuck_calls == 6
 
@@ -57,12 +52,11 @@ def test_places_of_stuck_calls_are_free_again(start_host: StartHost) -> None:
 def test_a_host_with_too_many_stuck_calls_asks_to_be_replaced(start_host: StartHost) -> None:
     host: Host = start_host(HANG)
     calls = [
-        InBackground(lambda number=number: host.list_volumes(target(f"a{number}", bad="yes"), timeout=0.5))  # type: ignore[misc]
-        for number in range(8)
+        InBackground(partial(host.list_volumes, target(f"a{number}", bad="yes"), timeout=0.5)) for number in range(8)
     ]
     assert {call.failed().reason for call in calls} == {"ARRAY_TIMEOUT"}
-    wait_for("NOT_SERVING", lambda: health(host) == "NOT_SERVING")
-    assert health(host, "delphis.driver.v1.StorageDriver") == "NOT_SERVING"
+    wait_for("NOT_SERVING", lambda: host.health() == "NOT_SERVING")
+    assert host.health("delphis.driver.v1.StorageDriver") == "NOT_SERVING"
     info = host.info()
     assert (info.stuck_calls, info.wants_replacement) == (8, True)
     assert len(items(host.list_volumes(target("well")))) == 3  # it still serves those whose calls were under way
@@ -72,13 +66,13 @@ def test_a_host_with_too_many_stuck_calls_asks_to_be_replaced(start_host: StartH
 def test_a_quarter_of_a_small_pool_is_too_many(start_host: StartHost) -> None:
     host: Host = start_host(HANG, THREADS="8")
     for _ in range(2):
-        failure(lambda: host.list_volumes(target(bad="yes"), timeout=0.3))
-    wait_for("NOT_SERVING", lambda: health(host) == "NOT_SERVING")
+        failure(lambda: host.list_volumes(target(bad="yes"), timeout=0.6))
+    wait_for("NOT_SERVING", lambda: host.health() == "NOT_SERVING")
 
 
 def test_slow_drivers_come_back(start_host: StartHost) -> None:
     host: Host = start_host(f"{BAD_DRIVERS}/slow.py:Slow")
-    failed = failure(lambda: host.list_volumes(target(bad="0.5"), timeout=0.4))
+    failed = failure(lambda: host.list_volumes(target(bad="0.8"), timeout=0.8))
     assert failed.reason == "ARRAY_TIMEOUT"
     assert host.info().stuck_calls == 1
     wait_for("the driver to come back", lambda: host.info().stuck_calls == 0)
@@ -89,7 +83,7 @@ def test_a_login_that_hangs_is_tried_anew(start_host: StartHost, tmp_path: Path)
     host: Host = start_host("Plain")
     gate = tmp_path / "gate"
     array = target(login_gate=str(gate), journal=str(tmp_path / "journal"))
-    failed = failure(lambda: host.get_storage(array, timeout=0.4))
+    failed = failure(lambda: host.get_storage(array, timeout=0.8))
     assert failed.reason == "ARRAY_TIMEOUT"
     waiting = InBackground(lambda: host.get_storage(array, timeout=20))
     wait_for("a second login", lambda: (tmp_path / "journal").read_text().count("connect") == 2)
@@ -104,7 +98,7 @@ def test_calls_that_wait_for_a_login_time_out_without_a_thread(start_host: Start
     array = target(login_gate=str(tmp_path / "gate"), journal=str(tmp_path / "journal"))
     first = InBackground(lambda: host.get_storage(array, timeout=20))
     wait_for("the login", lambda: noted(tmp_path / "journal", "connect"))
-    assert failure(lambda: host.get_storage(array, timeout=0.3)).reason == "ARRAY_TIMEOUT"
+    assert failure(lambda: host.get_storage(array, timeout=0.6)).reason == "ARRAY_TIMEOUT"
     assert host.info().stuck_calls == 0
     (tmp_path / "gate").touch()
     first.join()
@@ -136,13 +130,13 @@ def test_callers_that_do_not_read_do_not_hold_the_array(start_host: StartHost, t
     host: Host = start_host("Narrow")
     journal = tmp_path / "journal"
     array = target(count="200000", journal=str(journal))
-    # Messages are read as they come; what is not asked for stays in the transport's window.
-    stalled = host.channel().unary_stream("/delphis.driver.v1.StorageDriver/ListVolumes")(
+    channel: Any = host.channel()
+    stalled = channel.unary_stream("/delphis.driver.v1.StorageDriver/ListVolumes")(
         pb.ListVolumesRequest(target=array).SerializeToString(), timeout=2
     )
     assert len(pb.ListVolumesResponse.FromString(next(stalled)).items) == 100
-    failed = failure(lambda: list(stalled) if not stalled.done() and time.sleep(2.2) is None else None)
-    assert failed.code == grpc.StatusCode.DEADLINE_EXCEEDED
+    wait_for("the deadline", lambda: not stalled.is_active())
+    assert stalled.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     wait_for("the generator to end", lambda: "list_ended" in journal.read_text())
     assert len(items(host.list_volumes(array))) == 200_000
 

@@ -10,16 +10,17 @@ import subprocess
 import sys
 import time
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import grpc
 import pytest
 from google.protobuf import descriptor_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from delphis.driver.v1 import storage_driver_pb2 as pb
 from delphis.driver.v1.storage_driver_pb2_grpc import StorageDriverStub
+from delphis.sdk.host.settings import SettingsError, from_environment
 from tests.sdk.conftest import StartHost
 from tests.sdk.hosts import DRIVERS, REPO, Host, InBackground, failure, items, noted, target, wait_for
 
@@ -29,11 +30,8 @@ SAMPLE = "drivers.sample_vendor.driver:SampleDriver"
 
 def test_health_of_process_and_service(start_host: StartHost) -> None:
     host: Host = start_host("Plain")
-    stub = health_pb2_grpc.HealthStub(host.channel())
-    for service in ("", SERVICE):
-        answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5)
-        assert answer.status == health_pb2.HealthCheckResponse.SERVING
-    failed = failure(lambda: stub.Check(health_pb2.HealthCheckRequest(service="other"), timeout=5))
+    assert host.health() == host.health(SERVICE) == "SERVING"
+    failed = failure(lambda: host.health("other"))
     assert failed.code == grpc.StatusCode.NOT_FOUND
 
 
@@ -130,7 +128,7 @@ def test_tcp_with_mutual_tls(start_host: StartHost, tmp_path: Path) -> None:
 
     assert dial("client") == "test.driver"
     for stranger in (None, "other-client"):
-        assert failure(lambda stranger=stranger: dial(stranger)).code == grpc.StatusCode.UNAVAILABLE  # type: ignore[misc]
+        assert failure(partial(dial, stranger)).code == grpc.StatusCode.UNAVAILABLE
     plain: Host = start_host("Plain", endpoint="tcp://127.0.0.1:0", wait=False, TLS_CERT=files["TLS_CERT"])
     assert plain.process.wait(20) == 2
     assert "TLS needs all of" in plain.output()
@@ -143,10 +141,10 @@ def test_drain_finishes_calls_and_takes_no_more(start_host: StartHost, tmp_path:
     array = target(journal=str(journal), gate=str(gate))
     running = InBackground(lambda: host.get_storage(array, timeout=20))
     wait_for("a call", lambda: noted(journal, "get_storage"))
-    watch = health_pb2_grpc.HealthStub(host.channel()).Watch(health_pb2.HealthCheckRequest(), timeout=20)
-    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+    health = host.watch_health()
+    assert next(health) == "SERVING"
     host.process.send_signal(number)
-    assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert next(health) == "NOT_SERVING"
     refused = wait_for("a refusal", lambda: refusal(host, target("a2")))
     assert refused == grpc.StatusCode.UNAVAILABLE
     assert host.process.poll() is None
@@ -229,23 +227,39 @@ def test_command_line_names_the_driver_and_holds_no_secret(start_host: StartHost
     assert b"dev.delphis.sample-vendor" in arguments
 
 
-def test_wrong_settings_end_with_a_sentence(start_host: StartHost) -> None:
-    cases = {
-        "ENDPOINT": ("nonsense", "must be unix:///path or tcp://host:port"),
-        "THREADS": ("many", "must be a number above 0"),
-        "SERVES": ("acme box", "must be a list such as"),
-        "READY_FD": ("three", "must be a whole number"),
-        "LOG_LEVEL": ("loud", "must be debug, info"),
-        "METRICS": ("udp://x", "can't be served"),
-    }
-    for name, (value, sentence) in cases.items():
-        host: Host = start_host("Plain", wait=False, **{name: value})
-        assert host.process.wait(20) == 2, name
-        assert sentence in host.output()
-        assert "Traceback" not in host.output()
-    long: Host = start_host("Plain", wait=False, endpoint=f"unix:///tmp/{'x' * 120}/s")
-    assert long.process.wait(20) == 2
-    assert "107 bytes" in long.output()
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("THREADS", "many", "must be a number above 0"),
+        ("DRAIN", "-1", "must be a number above 0"),
+        ("SERVES", "acme box", "must be a list such as"),
+        ("SERVES", '[{"vendor": "acme"}]', "must be a list such as"),
+        ("READY_FD", "three", "must be a whole number"),
+        ("LOG_LEVEL", "loud", "must be debug, info"),
+        ("TLS_CERT", "/x", "TLS needs all of"),
+        ("ENDPOINT", "", "DELPHIS_DRIVER_ENDPOINT"),
+    ],
+)
+def test_wrong_settings_are_named(name: str, value: str, sentence: str) -> None:
+    environment = {"DELPHIS_DRIVER_ENDPOINT": "unix:///x", f"DELPHIS_DRIVER_{name}": value}
+    with pytest.raises(SettingsError, match=sentence):
+        from_environment("a", "b:C", environment)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"endpoint": "nonsense"}, "must be unix:///path or tcp://host:port"),
+        ({"endpoint": f"unix:///tmp/{'x' * 120}/s"}, "107 bytes"),
+        ({"METRICS": "udp://x"}, "can't be served"),
+        ({"THREADS": "0"}, "must be a number above 0"),
+    ],
+)
+def test_wrong_settings_end_with_a_sentence(start_host: StartHost, settings: dict[str, str], sentence: str) -> None:
+    host: Host = start_host("Plain", wait=False, **settings)
+    assert host.process.wait(20) == 2
+    assert sentence in host.output()
+    assert "Traceback" not in host.output()
 
 
 def test_a_human_who_starts_it_by_hand_gets_a_sentence() -> None:

@@ -43,7 +43,7 @@ MOST_EPOCHS = 100_000
 
 def budget(remaining: float) -> float:
     """How long the driver may take of the time that the caller waits, so that our error arrives before his own."""
-    return remaining - min(0.25, max(0.02, remaining / 20), remaining / 2)
+    return remaining - min(0.5, max(0.05, remaining / 5), remaining / 2)
 
 
 @dataclass
