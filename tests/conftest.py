@@ -16,7 +16,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "root": (lambda: os.geteuid() == 0, "run as root"),
     "go": (lambda: shutil.which("go") is not None, "install a Go tool chain"),
     "ceph": (lambda: shutil.which("ceph-mon") is not None, "install Ceph's daemons, see .ci/run"),
-    "postgres": (lambda: POSTGRES.exists() or "DELPHIS_TEST_POSTGRES" in os.environ, "install postgresql-15"),
+    "postgres": (POSTGRES.exists, "install postgresql-15"),
 }
 
 
