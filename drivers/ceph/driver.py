@@ -22,18 +22,17 @@ from delphis.sdk import (
     Volume,
     errors,
 )
-from delphis.sdk.http import Page, by_offset
 
 from .api import DashboardApi
 from .cluster import storage_of
 from .daemons import controllers_of
 from .disks import disk_of
 from .filesystems import filesystem_of
+from .image_list import ImageList
 from .images import is_going, volume_of
 from .placement import Placement
 from .pools import applications_of, id_of, pool_of
 
-IMAGES_AT_A_TIME = 100
 ODD = (AttributeError, KeyError, TypeError, ValueError)
 
 _T = TypeVar("_T")
@@ -126,39 +125,24 @@ class CephDriver(StorageDriver):
             return None
 
     def _images(self, context: Context, pool: str, pools: _Pools) -> Iterator[Volume]:
-        totals: set[int] = set()
-        given = 0
+        listing = ImageList(self._api, pool)
         seen: set[str] = set()
-        shifted = False
-
-        def fetch(offset: int, size: int) -> Page[Any]:
-            # Without a limit the dashboard gives the first five.
-            params = {"pool_name": pool, "offset": offset, "limit": size}
-            reply = self._api.read(context, "/api/block/image", params)
-            with _understanding(f"the images of {pool!r}"):
-                images = [image for part in reply.json() for image in part["value"]]
-            announced = reply.headers.get("X-Total-Count", "")
-            if announced.isdigit():
-                totals.add(int(announced))
-            return Page(images, total=int(announced) if announced.isdigit() else None)
+        twice = False
 
         def make(image: Mapping[str, Any]) -> Volume | None:
-            return (
-                None if is_going(image) else volume_of(image, pools[pool], pools.get(str(image.get("data_pool") or "")))
-            )
+            if is_going(image):
+                return None
+            return volume_of(image, pools[pool], pools.get(str(image.get("data_pool") or "")))
 
-        for page in by_offset(fetch, size=IMAGES_AT_A_TIME):
-            given += len(page.items)
-            for volume in _each(context, "image", page.items, make):
-                if volume is None:
-                    continue
-                if volume.native_volume_id in seen:
-                    shifted = True
-                    continue
-                seen.add(volume.native_volume_id)
-                yield volume
-        # The dashboard counts by names that it remembers for half a minute. A renamed image is counted, but not given.
-        if shifted or len(totals) > 1 or any(total > given for total in totals):
+        for volume in _each(context, "image", listing.images(context), make):
+            if volume is None:
+                continue
+            if volume.native_volume_id in seen:
+                twice = True
+                continue
+            seen.add(volume.native_volume_id)
+            yield volume
+        if twice or not listing.is_complete:
             context.incomplete(
                 f"Images of pool {pool!r} came, went or were renamed while they were listed; some may be missing.",
                 native_id=id_of(pools[pool]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ class Dashboard:
         versions: By path, where it is not 1.0.
         says: What a path answers instead of the recording.
         login: What the answer to a login says beside the token.
-        forgotten_images: Images that are counted, but not given.
+        renamed: Names of images that are counted, but not given.
         tokens: Given so far; only the last is valid.
     """
 
@@ -35,7 +34,7 @@ class Dashboard:
         self.says: dict[str, Says] = {}
         self.tokens: list[str] = []
         self.login: dict[str, Any] = {}
-        self.forgotten_images = 0
+        self.renamed: set[str] = set()
 
     def __call__(self, asked: Asked) -> Says:
         if asked.path in self.says:
@@ -67,9 +66,9 @@ class Dashboard:
     def _images(self, asked: Asked) -> Says:
         offset, limit = int(asked.params.get("offset", 0)), int(asked.params.get("limit", 5))
         images = [one for one in self.answers["/api/block/image"] if one["pool_name"] == asked.params["pool_name"]]
-        part = copy.deepcopy(images[offset : offset + limit])
+        part = [one for one in images[offset : offset + limit] if one["name"] not in self.renamed]
         value = [{"value": part, "pool_name": asked.params["pool_name"]}] if part else []
-        return Says(value, headers={"X-Total-Count": str(len(images) + self.forgotten_images)})
+        return Says(value, headers={"X-Total-Count": str(len(images))})
 
 
 class Recorded:

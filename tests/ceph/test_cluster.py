@@ -28,7 +28,7 @@ from tests.sdk.hosts import Failed, Host, failure, items, wait_for
 from tests.sdk_http.server import closed_port
 
 # The first test of a run starts the cluster.
-pytestmark = [pytest.mark.ceph, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ceph, pytest.mark.timeout(300)]
 
 # The dashboard remembers the names of images for half a minute.
 IMAGES_SEEN_AFTER = 60.0
@@ -130,9 +130,13 @@ def test_images_come_grow_move_and_go(host: Host, target: Target, ceph_cluster: 
     rbd("create", "--size", "64M", "rbd/vol1")
     rbd("bench", "--io-type", "write", "--io-threads", "1", "--io-size", "1M", "--io-total", "16M", "rbd/vol1")
 
+    def volumes() -> list[Volume]:
+        # Incomplete for as long as the dashboard counts by names that are not true any more.
+        return items(host.list_volumes(target(), timeout=60))
+
     def volume(name: str, test: Callable[[Volume], bool] = lambda _: True) -> Volume:
         def probe() -> Volume | None:
-            found = {one.name: one for one in listed(host, "Volumes", target())}
+            found = {one.name: one for one in volumes()}
             return found[name] if name in found and test(found[name]) else None
 
         return wait_for(f"volume {name}", probe, IMAGES_SEEN_AFTER)
@@ -140,8 +144,8 @@ def test_images_come_grow_move_and_go(host: Host, target: Target, ceph_cluster: 
     first = volume("vol1", lambda one: one.used_capacity == 16 * 2**20)
     assert first.total_capacity == 64 * 2**20
     assert first.free_capacity == 48 * 2**20
-    names = {one.name for one in listed(host, "Volumes", target())}
-    assert names == {"vol1", *(f"many-{number}" for number in range(7))}
+    ours = {"vol1", *(f"many-{number}" for number in range(7))}
+    assert {one.name for one in volumes()} >= ours
     pools = {pool.native_storage_pool_id: pool.name for pool in listed(host, "StoragePools", target())}
     assert pools[first.native_storage_pool_id] == "rbd"
 
@@ -151,9 +155,10 @@ def test_images_come_grow_move_and_go(host: Host, target: Target, ceph_cluster: 
     assert renamed.native_volume_id == first.native_volume_id
     assert renamed.total_capacity == 128 * 2**20
 
-    for name in ("vol2", *(f"many-{number}" for number in range(7))):
+    ours = ours - {"vol1"} | {"vol2"}
+    for name in ours:
         rbd("rm", "--no-progress", f"rbd/{name}")
-    wait_for("empty list", lambda: not listed(host, "Volumes", target()), IMAGES_SEEN_AFTER)
+    wait_for("removal", lambda: not ours & {one.name for one in volumes()}, IMAGES_SEEN_AFTER)
 
 
 def test_the_token_is_renewed(host: Host, target: Target, ceph_cluster: CephCluster) -> None:

@@ -35,7 +35,7 @@ def test_wrong_password(cluster: Recorded) -> None:
 
 
 def test_a_token_that_expires_between_two_pages(cluster: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.ceph.driver.IMAGES_AT_A_TIME", 2)
+    monkeypatch.setattr("drivers.ceph.image_list.AT_A_TIME", 2)
     volumes = cluster.driver.list_volumes(cluster.context)
     first = next(volumes)
     cluster.dashboard.expire()

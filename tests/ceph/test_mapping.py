@@ -134,13 +134,13 @@ def test_images(cluster: Recorded) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 8, 100])
 def test_pages_of_images(cluster: Recorded, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.ceph.driver.IMAGES_AT_A_TIME", size)
+    monkeypatch.setattr("drivers.ceph.image_list.AT_A_TIME", size)
     assert len(list(cluster.driver.list_volumes(cluster.context))) == 6
     assert cluster.context.is_complete
 
 
 def test_images_that_go_while_they_are_listed(cluster: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.ceph.driver.IMAGES_AT_A_TIME", 2)
+    monkeypatch.setattr("drivers.ceph.image_list.AT_A_TIME", 2)
     volumes = cluster.driver.list_volumes(cluster.context)
     first = next(volumes)
     del cluster.dashboard.answers["/api/block/image"][0]
@@ -149,7 +149,7 @@ def test_images_that_go_while_they_are_listed(cluster: Recorded, monkeypatch: py
 
 
 def test_images_that_shift_are_listed_once(cluster: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.ceph.driver.IMAGES_AT_A_TIME", 2)
+    monkeypatch.setattr("drivers.ceph.image_list.AT_A_TIME", 2)
     volumes = cluster.driver.list_volumes(cluster.context)
     first = next(volumes)
     images = cluster.dashboard.answers["/api/block/image"]
@@ -160,12 +160,15 @@ def test_images_that_shift_are_listed_once(cluster: Recorded, monkeypatch: pytes
     assert not cluster.context.is_complete
 
 
-def test_images_that_are_counted_but_not_given(cluster: Recorded) -> None:
-    cluster.dashboard.forgotten_images = 1
-    assert len(list(cluster.driver.list_volumes(cluster.context))) == 6
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize("renamed", [{"vol1"}, {"last"}, {"vol1", "inner"}])
+def test_images_that_are_counted_but_not_given(
+    cluster: Recorded, monkeypatch: pytest.MonkeyPatch, size: int, renamed: set[str]
+) -> None:
+    monkeypatch.setattr("drivers.ceph.image_list.AT_A_TIME", size)
+    cluster.dashboard.renamed = renamed
+    assert len(list(cluster.driver.list_volumes(cluster.context))) == 6 - len(renamed), "each of the others once"
     assert not cluster.context.is_complete
-    cluster.dashboard.answers["/api/block/image"] = []
-    assert list(cluster.driver.list_volumes(cluster.context)) == []
     assert "renamed" in cluster.context.warnings[-1].message
 
 
