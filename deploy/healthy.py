@@ -1,4 +1,4 @@
-"""Exit with 0 if an HTTP server answers at the given URL, be it that a token is missing. For container health checks."""
+"""Exit with 0 if an HTTP server answers at the URL, be it that a token is missing. For container health checks."""
 
 from __future__ import annotations
 
