@@ -73,7 +73,7 @@ class Inventory:
         self.audit = AuditLog(store)
         self._store = store
         self._authenticator = authenticator
-        self._arrays = Arrays(router)
+        self._arrays = Arrays(router, forget)
         self._syncs = Syncs(store, router)
         self._removals = Removals(store, self._arrays, access, self._syncs, forget)
         self._jobs = JobService(store, self._syncs)

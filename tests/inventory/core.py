@@ -7,14 +7,16 @@ import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import pytest
 from google.protobuf.message import Message
 
 from delphis.inventory.v1 import inventory_pb2 as pb
-from delphis.inventory.v1 import job_pb2
+from delphis.inventory.v1 import job_pb2, resource_pb2
 from delphis.type.v1 import access_pb2, storage_pb2
 from services.auth.authenticator import TokenAuthenticator
+from services.calls.errors import CallError
 from services.calls.method import MethodTable
 from services.calls.pipeline import AnonymousAdmin, Ingress, Pipeline
 from services.inventory.access.infos import AccessInfos
@@ -64,11 +66,31 @@ class Core:
         self.answers.append(body)
         return answer.FromString(body)
 
-    async def register(self, port: int = 1, *, timeout: float = 30.0, **attributes: str) -> storage_pb2.Storage:
+    async def register(self, port: int = 1, **attributes: str) -> storage_pb2.Storage:
         """Registers a generated array; `attributes` are its extra attributes."""
-        return await self.call(
-            INVENTORY + "RegisterStorage", registration(port, **attributes), storage_pb2.Storage, timeout=timeout
-        )
+        return await self.call(INVENTORY + "RegisterStorage", registration(port, **attributes), storage_pb2.Storage)
+
+    async def update(self, storage_id: str, settings: pb.StorageSettings, *paths: str) -> storage_pb2.Storage:
+        """Changes settings: those that are set, or those of the paths."""
+        request = pb.UpdateStorageRequest(storage_id=storage_id, settings=settings)
+        if paths:
+            request.update_mask.paths.extend(paths)
+        return await self.call(INVENTORY + "UpdateStorage", request, storage_pb2.Storage)
+
+    async def delete(self, storage_id: str) -> str:
+        """Removes a storage; the job's id."""
+        request = pb.DeleteStorageRequest(storage_id=storage_id)
+        return (await self.call(INVENTORY + "DeleteStorage", request, pb.DeleteStorageResponse)).job_id
+
+    async def storages(self, text: str = "", **fields: Any) -> pb.ListStoragesResponse:
+        """A page of storages."""
+        request = pb.ListStoragesRequest(filter=text, **fields)
+        return await self.call(INVENTORY + "ListStorages", request, pb.ListStoragesResponse)
+
+    async def volumes(self, storage_id: str) -> int:
+        """How many volumes are listed."""
+        request = resource_pb2.ListVolumesRequest(storage_id=storage_id)
+        return len((await self.call(RESOURCES + "ListVolumes", request, resource_pb2.ListVolumesResponse)).volumes)
 
     async def synced(self, port: int = 1, **attributes: str) -> storage_pb2.Storage:
         """Registers a generated array and waits for its first sync."""
@@ -97,6 +119,10 @@ class Core:
         """One job."""
         return await self.call(JOBS + "GetJob", job_pb2.GetJobRequest(job_id=job_id), job_pb2.Job)
 
+    async def jobs(self) -> job_pb2.ListJobsResponse:
+        """The newest jobs."""
+        return await self.call(JOBS + "ListJobs", job_pb2.ListJobsRequest(), job_pb2.ListJobsResponse)
+
     async def ended(self, job_id: str) -> job_pb2.Job:
         """The job, once it has ended."""
         running = (job_pb2.JOB_STATE_WAITING, job_pb2.JOB_STATE_RUNNING)
@@ -108,6 +134,14 @@ class Core:
             functools.partial(self.get, storage_id),
             lambda storage: storage.sync_status == storage_pb2.SYNC_STATUS_SYNCED,
         )
+
+
+async def refusal(call: Awaitable[object]) -> CallError:
+    """The error with which the call ends."""
+    with pytest.raises(CallError) as raised:
+        await call
+    assert PASSWORD not in f"{raised.value} {raised.value.metadata}"
+    return raised.value
 
 
 async def until(look: Callable[[], Awaitable[T]], done: Callable[[T], bool], *, seconds: float = 30.0) -> T:

@@ -12,9 +12,9 @@ from services.inventory.access import rules
 from services.inventory.access.merging import merged
 from services.inventory.redaction import redacted
 
-REST = {"host": "127.0.0.1", "port": 443, "username": "u", "password": "p"}
-SSH = {**REST, "port": 22, "pub_key": "AAAA"}
-LOGIN = {"host": "127.0.0.1", "username": "u", "password": "p"}
+REST: dict[str, object] = {"host": "127.0.0.1", "port": 443, "username": "u", "password": "p"}
+SSH: dict[str, object] = {**REST, "port": 22, "pub_key": "AAAA"}
+LOGIN: dict[str, object] = {"host": "127.0.0.1", "username": "u", "password": "p"}
 
 
 def registration(**blocks: object) -> pb.RegisterStorageRequest:
@@ -63,7 +63,9 @@ def test_what_a_registration_must_have(block: str, required: tuple[str, ...]) ->
 
 
 def test_what_a_change_must_have() -> None:
-    for block, required in (("rest", REST), ("ssh", {"host": "h", "port": 22, "username": "u"}), ("cli", LOGIN)):
+    login = {"host": "h", "port": 22, "username": "u"}
+    cases: tuple[tuple[str, dict[str, object]], ...] = (("rest", REST), ("ssh", login), ("cli", LOGIN))
+    for block, required in cases:
         assert refused_field(update=True, **{block: required}) is None
         for field in required:
             less = {key: value for key, value in required.items() if key != field}

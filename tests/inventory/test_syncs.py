@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import signal
 
-import pytest
-
-from delphis.inventory.v1 import change_pb2, job_pb2, resource_pb2
+from delphis.inventory.v1 import change_pb2, job_pb2
 from delphis.inventory.v1 import inventory_pb2 as pb
 from delphis.type.v1 import storage_pb2
-from services.calls.errors import CallError
 from services.inventory.kinds import KINDS
 from services.registry.spawned_host import SpawnedHost
-from tests.inventory.core import INVENTORY, JOBS, RESOURCES, Core, until
+from tests.inventory.core import INVENTORY, JOBS, Core, refusal, until
 
 OK, PARTIAL, FAILED = (
     storage_pb2.SYNC_OUTCOME_OK,
@@ -21,21 +18,6 @@ OK, PARTIAL, FAILED = (
     storage_pb2.SYNC_OUTCOME_FAILED,
 )
 ALL = 1 + len(KINDS)
-
-
-async def volumes(core: Core, storage_id: str) -> int:
-    answer = await core.call(
-        RESOURCES + "ListVolumes",
-        resource_pb2.ListVolumesRequest(storage_id=storage_id),
-        resource_pb2.ListVolumesResponse,
-    )
-    return len(answer.volumes)
-
-
-async def refusal(call: object) -> CallError:
-    with pytest.raises(CallError) as raised:
-        await call  # type: ignore[misc]
-    return raised.value
 
 
 async def test_a_job_tells_kind_by_kind_while_it_runs_and_afterwards(delphis_on_both: Core) -> None:
@@ -83,9 +65,7 @@ async def test_all_storages_but_the_busy_and_paused_are_synced(delphis: Core) ->
     idle = [(await delphis.synced(port)).id for port in (1, 2)]
     paused = (await delphis.synced(3)).id
     settings = pb.StorageSettings(pause=storage_pb2.Pause(reason="maintenance"))
-    await delphis.call(
-        INVENTORY + "UpdateStorage", pb.UpdateStorageRequest(storage_id=paused, settings=settings), storage_pb2.Storage
-    )
+    await delphis.update(paused, settings)
     busy = (await delphis.register(4, **{"latency_ms.volumes": "1000"})).id
     answer = await delphis.call(INVENTORY + "SyncStorages", pb.SyncStoragesRequest(), pb.SyncStoragesResponse)
     assert (answer.started, answer.skipped) == (2, 2)
@@ -130,7 +110,7 @@ async def test_an_array_that_cannot_be_reached_fails_the_sync_and_keeps_all(delp
     assert storage.HasField("last_success_at")
     assert (await delphis.kind(storage.id, "storage")).outcome == job_pb2.KIND_OUTCOME_FAILED
     assert (await delphis.kind(storage.id, "volume")).outcome == job_pb2.KIND_OUTCOME_OK
-    assert await volumes(delphis, storage.id) == 40
+    assert await delphis.volumes(storage.id) == 40
 
 
 async def test_what_the_array_says_of_itself_is_followed_with_a_change(delphis: Core) -> None:
@@ -169,17 +149,17 @@ async def test_a_kind_whose_host_dies_is_read_again(delphis: Core) -> None:
         os.kill(killed, signal.SIGKILL)
         await until(pid, lambda now, old=killed: now not in (0, old))  # type: ignore[misc]
     assert (await delphis.wait_synced(storage.id)).sync_outcome == OK
-    assert await volumes(delphis, storage.id) == 600
+    assert await delphis.volumes(storage.id) == 600
 
 
 async def test_an_array_that_is_offline_loses_nothing(delphis: Core) -> None:
     storage = await delphis.synced(1, volumes="40", fail="storage:offline@3; volumes:short=5@2")
-    assert await volumes(delphis, storage.id) == 40
+    assert await delphis.volumes(storage.id) == 40
     await delphis.ended(await delphis.sync(storage.id))
     state = await delphis.kind(storage.id, "volume")
     assert (await delphis.get(storage.id)).status == storage_pb2.STORAGE_STATUS_OFFLINE
     assert (state.outcome, state.missing) == (job_pb2.KIND_OUTCOME_SUSPICIOUS, 5)
-    assert await volumes(delphis, storage.id) == 40
+    assert await delphis.volumes(storage.id) == 40
 
 
 async def test_half_a_list_gone_is_suspicious_until_an_operator_accepts(delphis: Core) -> None:
@@ -188,7 +168,7 @@ async def test_half_a_list_gone_is_suspicious_until_an_operator_accepts(delphis:
     assert job.state == job_pb2.JOB_STATE_PARTIAL
     state = await delphis.kind(storage.id, "volume")
     assert (state.outcome, state.missing, state.total) == (job_pb2.KIND_OUTCOME_SUSPICIOUS, 60, 100)
-    assert await volumes(delphis, storage.id) == 100
+    assert await delphis.volumes(storage.id) == 100
 
     async def accept(kind: str) -> pb.SyncState:
         request = pb.AcceptRemovalsRequest(storage_id=storage.id, kind=kind)
@@ -198,7 +178,7 @@ async def test_half_a_list_gone_is_suspicious_until_an_operator_accepts(delphis:
     assert (await refusal(accept("nonsense"))).reason == "INVALID_INPUT"
     accepted = {kind.kind: kind for kind in (await accept("volume")).kinds}["volume"]
     assert (accepted.outcome, accepted.missing, accepted.total) == (job_pb2.KIND_OUTCOME_OK, 0, 40)
-    assert await volumes(delphis, storage.id) == 40
+    assert await delphis.volumes(storage.id) == 40
     assert (await refusal(accept(""))).reason == "NOTHING_TO_ACCEPT"
 
 

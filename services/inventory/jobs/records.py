@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
@@ -29,7 +29,28 @@ REMOVAL = job_pb2.JOB_TYPE_REMOVAL
 MOST_JOBS = 200_000
 """So many are kept at most: a thousand arrays every 15 minutes make half of that in a day."""
 
-COLUMNS = tuple(column for column in jobs.c if column.name != "cancelled")
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as stored. Times are microseconds since 1970, 0: not yet."""
+
+    id: bytes
+    type: int
+    state: int
+    storage_no: int
+    storage_id: bytes
+    batch_id: bytes = b""
+    attempt: int = 0
+    created_at: int = 0
+    started_at: int = 0
+    ended_at: int = 0
+    requested_by: str = ""
+    error_code: str = ""
+    error_msg: str = ""
+    kinds: bytes = b""
+
+
+COLUMNS = tuple(jobs.c[column.name] for column in fields(Job))
 _INSERT = statement(insert(jobs).values({column.name: bindparam(column.name) for column in COLUMNS}))
 _GET = statement(select(*COLUMNS).where(jobs.c.id == bindparam("id")))
 _OPEN = statement(select(*COLUMNS).where(jobs.c.state.between(*OPEN)).order_by(jobs.c.created_at))
@@ -79,39 +100,14 @@ _HOLDS = statement(
     )
 )
 _SURPLUS = statement(select(jobs.c.created_at).order_by(jobs.c.created_at.desc()).limit(1).offset(bindparam("most")))
-_PRUNE = statement(
-    delete(jobs).where(
-        jobs.c.id.in_(
-            select(jobs.c.id)
-            .where(
-                ~jobs.c.state.between(*OPEN),
-                jobs.c.created_at < bindparam("before"),
-                jobs.c.ended_at < bindparam("before"),
-            )
-            .limit(1000)
-        )
+_DELETE = delete(jobs).where(~jobs.c.state.between(*OPEN))
+_OLDEST = select(jobs.c.id).order_by(jobs.c.created_at).limit(1000)
+_PRUNE_OLD = statement(
+    _DELETE.where(
+        jobs.c.ended_at < bindparam("before"), jobs.c.id.in_(_OLDEST.where(jobs.c.created_at < bindparam("before")))
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job as stored. Times are microseconds since 1970, 0: not yet."""
-
-    id: bytes
-    type: int
-    state: int
-    storage_no: int
-    storage_id: bytes
-    batch_id: bytes = b""
-    attempt: int = 0
-    created_at: int = 0
-    started_at: int = 0
-    ended_at: int = 0
-    requested_by: str = ""
-    error_code: str = ""
-    error_msg: str = ""
-    kinds: bytes = b""
+_PRUNE_SURPLUS = statement(_DELETE.where(jobs.c.id.in_(_OLDEST.where(jobs.c.created_at <= bindparam("until")))))
 
 
 class Superseded(Exception):
@@ -207,8 +203,11 @@ def requeue_running(connection: Connection) -> None:
 
 def prune(connection: Connection, before: int) -> int:
     """Deletes some jobs that ended before the time, or that are too many; the number of them."""
-    surplus = connection.value(_SURPLUS, {"most": MOST_JOBS}) or 0
-    return connection.run(_PRUNE, {"before": max(before, surplus)})
+    count = connection.run(_PRUNE_OLD, {"before": before})
+    surplus = connection.value(_SURPLUS, {"most": MOST_JOBS})
+    if surplus is not None:
+        count += connection.run(_PRUNE_SURPLUS, {"until": surplus})
+    return count
 
 
 def not_found(job_id: str) -> CallError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -25,6 +25,8 @@ MAX_SERIAL = 255
 CLOSE_SECONDS = 10.0
 # What is left of a caller's time for the store, after the array has answered.
 _STORE_SECONDS = 2.0
+# Then no host has a session to forget.
+_NO_SESSION = ("DRIVER_HOST_UNAVAILABLE", "DRIVER_HOST_START_FAILED", "DRIVER_LOAD_FAILED", "ARRAY_QUARANTINED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,10 @@ def said(answer: bytes, driver: str) -> Said:
 class Arrays:
     """Calls to arrays that are not registered, or not with this access info."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, forget: Callable[[str], None]) -> None:
+        """`forget` tells the registry that nobody will call for a storage id any more."""
         self.router = router
+        self._forget = forget
         self._closing: set[asyncio.Task[None]] = set()
 
     async def driver_info(self, pair: Pair) -> storage_driver_pb2.GetDriverInfoResponse:
@@ -92,8 +96,10 @@ class Arrays:
                 pair, storage_id, access, 1, "GetStorage", deadline=deadline - _STORE_SECONDS, request_id=request_id
             )
             yield said(answer, str(pair))
-        except BaseException:
-            self.close(pair, storage_id, access, 1)
+        except BaseException as error:
+            self._forget(storage_id)
+            if not isinstance(error, CallError) or error.reason not in _NO_SESSION:
+                self.close(pair, storage_id, access, 1)
             raise
 
     async def probe(self, pair: Pair, access: access_pb2.AccessInfo, *, deadline: float, request_id: str) -> Said:

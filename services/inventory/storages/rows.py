@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
@@ -16,39 +16,6 @@ from services.store.statement import Statement, sql, statement
 
 SYNCED = storage_pb2.SYNC_STATUS_SYNCED
 SYNCING = storage_pb2.SYNC_STATUS_SYNCING
-
-COLUMNS = tuple(column for column in storages.c if column.name != "change_position")
-_INSERTED = tuple(column.name for column in COLUMNS if column.name != "no")
-_LIVE = storages.c.deleted_at == 0
-
-_INSERT = statement(insert(storages).values({name: bindparam(name) for name in _INSERTED}).inline())
-_NO_OF = statement(select(storages.c.no).where(storages.c.id == bindparam("id")))
-_BY_ID = statement(select(*COLUMNS).where(storages.c.id == bindparam("id"), _LIVE))
-_BY_NO = statement(select(*COLUMNS).where(storages.c.no == bindparam("no"), _LIVE))
-_ALL = statement(select(*COLUMNS).where(_LIVE).order_by(storages.c.no))
-_LIVE_NUMBERS = statement(select(storages.c.no).where(_LIVE).order_by(storages.c.no))
-_DELETED = statement(select(storages.c.no, storages.c.id).where(storages.c.deleted_at > 0))
-_BY_SERIAL = statement(
-    select(storages.c.no, storages.c.id)
-    .where(storages.c.driver_vendor == bindparam("vendor"), storages.c.driver_model == bindparam("model"))
-    .where(storages.c.serial_number == bindparam("serial"), _LIVE)
-)
-_BY_ENDPOINT = statement(
-    select(storages.c.no, storages.c.id)
-    .select_from(access_endpoints.join(storages, storages.c.no == access_endpoints.c.storage_no))
-    .where(access_endpoints.c.host == bindparam("host"), access_endpoints.c.port == bindparam("port"))
-    .where(access_endpoints.c.selector == bindparam("selector"), _LIVE)
-    .where(storages.c.driver_vendor == bindparam("vendor"), storages.c.driver_model == bindparam("model"))
-)
-_DELETE_LABELS = statement(delete(storage_labels).where(storage_labels.c.storage_no == bindparam("no")))
-_INSERT_LABEL = statement(insert(storage_labels))
-_MARK_DELETED = statement(
-    update(storages).where(storages.c.no == bindparam("row"), _LIVE).values(deleted_at=bindparam("now"))
-)
-_OPEN_SYNCS = statement(select(storages.c.no).where(storages.c.sync_status == SYNCING, _LIVE))
-_COUNT = statement(select(func.count()).select_from(storages).where(_LIVE))
-# Two cores on one database must not register the same array at the same time; SQLite has one writer anyway.
-_REGISTRATION_LOCK = sql(sqlite="SELECT 1", postgresql="SELECT pg_advisory_xact_lock(7233183901389514)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +53,40 @@ class StorageRow:
     def is_paused(self, now: int) -> bool:
         """Whether a pause is there and has not ended by itself."""
         return bool(self.paused) and not 0 < self.pause_until <= now
+
+
+COLUMNS = tuple(storages.c[column.name] for column in fields(StorageRow))
+_INSERTED = tuple(column.name for column in COLUMNS if column.name != "no")
+_LIVE = storages.c.deleted_at == 0
+
+_INSERT = statement(insert(storages).values({name: bindparam(name) for name in _INSERTED}).inline())
+_NO_OF = statement(select(storages.c.no).where(storages.c.id == bindparam("id")))
+_BY_ID = statement(select(*COLUMNS).where(storages.c.id == bindparam("id"), _LIVE))
+_BY_NO = statement(select(*COLUMNS).where(storages.c.no == bindparam("no"), _LIVE))
+_ALL = statement(select(*COLUMNS).where(_LIVE).order_by(storages.c.no))
+_LIVE_NUMBERS = statement(select(storages.c.no).where(_LIVE).order_by(storages.c.no))
+_DELETED = statement(select(storages.c.no, storages.c.id).where(storages.c.deleted_at > 0))
+_BY_SERIAL = statement(
+    select(storages.c.no, storages.c.id)
+    .where(storages.c.driver_vendor == bindparam("vendor"), storages.c.driver_model == bindparam("model"))
+    .where(storages.c.serial_number == bindparam("serial"), _LIVE)
+)
+_BY_ENDPOINT = statement(
+    select(storages.c.no, storages.c.id)
+    .select_from(access_endpoints.join(storages, storages.c.no == access_endpoints.c.storage_no))
+    .where(access_endpoints.c.host == bindparam("host"), access_endpoints.c.port == bindparam("port"))
+    .where(access_endpoints.c.selector == bindparam("selector"), _LIVE)
+    .where(storages.c.driver_vendor == bindparam("vendor"), storages.c.driver_model == bindparam("model"))
+)
+_DELETE_LABELS = statement(delete(storage_labels).where(storage_labels.c.storage_no == bindparam("no")))
+_INSERT_LABEL = statement(insert(storage_labels))
+_MARK_DELETED = statement(
+    update(storages).where(storages.c.no == bindparam("row"), _LIVE).values(deleted_at=bindparam("now"))
+)
+_OPEN_SYNCS = statement(select(storages.c.no).where(storages.c.sync_status == SYNCING, _LIVE))
+_COUNT = statement(select(func.count()).select_from(storages).where(_LIVE))
+# Two cores on one database must not register the same array at the same time; SQLite has one writer anyway.
+_REGISTRATION_LOCK = sql(sqlite="SELECT 1", postgresql="SELECT pg_advisory_xact_lock(7233183901389514)")
 
 
 @dataclass(frozen=True, slots=True)
