@@ -52,6 +52,8 @@ class Host:
         """Whether a call to an array ended here with an answer."""
         self.refusing = False
         """It asked to be replaced; it gets new calls only if nobody else can be started."""
+        self.ended_by_others = False
+        """Its end was nobody's fault who called it."""
         self.last_used = time.monotonic()
         self.quiet = asyncio.Event()
         """No call runs."""

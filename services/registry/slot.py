@@ -209,6 +209,7 @@ class HostSlot:
         if was_current:
             self.current = None
         blame = self._on_end(host, ended)
+        host.ended_by_others = not blame.makes_suspects
         host.gone.set()
         host.remove_socket()
         self._run(host.close_channel())

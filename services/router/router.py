@@ -22,6 +22,7 @@ from services.router.targets import ResolvedTarget, TargetSource
 
 # The host's time ends a little before the caller's, so that the caller learns that it was the array's.
 _MARGIN_SECONDS, _MARGIN_SHARE = 0.02, 0.1
+_MOST_TRIES = 3
 
 
 # A call on a channel that was closed before, or meanwhile, ends with one of the latter two.
@@ -124,9 +125,14 @@ class _Relay:
             failure = redact(failure, self.resolved.access_info, plain)
         return failure
 
-    def try_again(self, failure: CallError) -> bool:
-        """Whether a crash may be latency instead of an error: once, and for calls that change nothing."""
-        return failure.reason == "DRIVER_HOST_UNAVAILABLE" and self.method.read_only and self._tries == 1
+    def try_again(self, failure: CallError, lease: Lease) -> bool:
+        """Whether a lost host may be latency instead of an error: for calls that change nothing.
+
+        Once, since the call may be what ends hosts; a few times where the host was ended by somebody else.
+        """
+        if failure.reason != "DRIVER_HOST_UNAVAILABLE" or not self.method.read_only:
+            return False
+        return self._tries == 1 or (lease.host.ended_by_others and self._tries < _MOST_TRIES)
 
     def _timeout(self) -> float:
         left = self._deadline - asyncio.get_running_loop().time()
@@ -170,7 +176,7 @@ class Router:
                 return
             except _CALL_ERRORS as error:
                 failure = await relay.failed(error, lease)
-                if passed_on or not relay.try_again(failure):
+                if passed_on or not relay.try_again(failure, lease):
                     raise failure from error
             finally:
                 call.cancel()
@@ -226,7 +232,7 @@ class Router:
                 return answer
             except _CALL_ERRORS as error:
                 failure = await relay.failed(error, lease)
-                if not relay.try_again(failure):
+                if not relay.try_again(failure, lease):
                     raise failure from error
             finally:
                 lease.release()
