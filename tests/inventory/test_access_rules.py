@@ -63,7 +63,7 @@ def test_what_a_registration_must_have(block: str, required: tuple[str, ...]) ->
 
 
 def test_what_a_change_must_have() -> None:
-    login = {"host": "h", "port": 22, "username": "u"}
+    login: dict[str, object] = {"host": "h", "port": 22, "username": "u"}
     cases: tuple[tuple[str, dict[str, object]], ...] = (("rest", REST), ("ssh", login), ("cli", LOGIN))
     for block, required in cases:
         assert refused_field(update=True, **{block: required}) is None

@@ -34,8 +34,8 @@ from services.store.errors import StoreFault
 
 log = logging.getLogger(__name__)
 
-KINDS_AT_ONCE = 4
-"""As many as a driver host works on for one array."""
+KINDS_AT_ONCE = 3
+"""A driver host works on four calls for one array: one is left to whoever asks meanwhile."""
 REPEATS = 5
 """So often a kind is read again when its host was lost."""
 GET_STORAGE_SECONDS = 60.0
