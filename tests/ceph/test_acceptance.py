@@ -43,7 +43,8 @@ def registration(cluster: CephCluster, **changes: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def storage(delphis: Up, ceph_cluster: CephCluster) -> dict[str, Any]:
     """The registered cluster, synced once. It has an image that stays: a kind that is suddenly empty is suspicious."""
-    ceph_cluster.rbd("create", "--size", "8M", "rbd/stays")
+    for name in ("stays", "goes"):
+        ceph_cluster.rbd("create", "--size", "8M", f"rbd/{name}")
     reply = delphis.ask("POST", "/v1/storages", registration(ceph_cluster))
     assert reply.status == 201, reply
     assert ceph_cluster.password not in reply.text
@@ -115,32 +116,27 @@ def test_access_info_that_is_wrong(
     assert delphis.get("/v1/storages")["storages"] == before
 
 
-def test_an_image_is_seen_after_a_sync(delphis: Up, storage: dict[str, Any], ceph_cluster: CephCluster) -> None:
+def test_images_come_and_go_with_a_sync(delphis: Up, storage: dict[str, Any], ceph_cluster: CephCluster) -> None:
     pool = listed(delphis, "storage-pools", storage)["rbd"]
+    gone = listed(delphis, "volumes", storage)["goes"]
 
-    def named(name: str) -> dict[str, Any]:
-        return after_a_sync(  # type: ignore[no-any-return]
-            delphis, storage, f"volume {name}", lambda: listed(delphis, "volumes", storage).get(name), IMAGES_SEEN_AFTER
-        )
+    def only(*names: str) -> dict[str, dict[str, Any]]:
+        def probe() -> dict[str, dict[str, Any]] | None:
+            found = listed(delphis, "volumes", storage)
+            return found if set(found) == set(names) else None
+
+        return after_a_sync(delphis, storage, f"volumes {names}", probe, IMAGES_SEEN_AFTER)  # type: ignore[no-any-return]
 
     ceph_cluster.rbd("create", "--size", "64M", "rbd/seen")
-    volume = named("seen")
+    ceph_cluster.rbd("rm", "--no-progress", "rbd/goes")
+    volume = only("stays", "seen")["seen"]
+    assert delphis.ask("GET", f"/v1/volumes/{gone['id']}").status == 404
     assert volume["total_capacity"] == 64 * 2**20
     assert volume["native_storage_pool_id"] == pool["native_storage_pool_id"]
     assert delphis.get(f"/v1/volumes/{volume['id']}")["name"] == "seen"
 
     ceph_cluster.rbd("rename", "rbd/seen", "rbd/renamed")
-    assert named("renamed")["id"] == volume["id"]
-
-    ceph_cluster.rbd("rm", "--no-progress", "rbd/renamed")
-    after_a_sync(
-        delphis,
-        storage,
-        "removal",
-        lambda: set(listed(delphis, "volumes", storage)) == {"stays"},
-        IMAGES_SEEN_AFTER,
-    )
-    assert delphis.ask("GET", f"/v1/volumes/{volume['id']}").status == 404
+    assert only("stays", "renamed")["renamed"]["id"] == volume["id"]
 
 
 def test_a_disk_dies_and_comes_back(delphis: Up, storage: dict[str, Any], ceph_cluster: CephCluster) -> None:
