@@ -20,5 +20,7 @@ class Stdout(StorageDriver):
                 print("line", number, "of much", file=sys.stderr if number % 2 else sys.stdout)
             print("half a line", end="")
             os.write(1, b"\xff\x00 not text\n")
+            sys.stdout.buffer.write(b"\xfe bytes\n")
+            print("the end", end="")
             sys.stdout.flush()
         return [Volume(native_volume_id=str(number)) for number in range(1, 4)]

@@ -92,7 +92,7 @@ class Plain(Journaled):
         return Storage(
             serial_number=f"plain-{self.access_info.rest.host}",
             name=f"call {self.calls}",
-            description=f"port {self.access_info.rest.port}, {context.remaining > 0}, {context.storage_id}",
+            description=f"port {self.access_info.rest.port}, {'long' if 30 < context.remaining <= 60 else 'short'}, {context.storage_id}",
         )
 
     def list_storage_pools(self, context: Context) -> list[StoragePool]:

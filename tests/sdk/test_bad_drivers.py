@@ -168,6 +168,8 @@ def test_stdout(start_host: StartHost) -> None:
     output = host.output()
     assert "imported: ready" in output
     assert output.count("of much") == 5000
+    assert "half a line\\xfe bytes" in output
+    assert "the end" in output
 
 
 @pytest.mark.parametrize("how", ["logs", "known", "unknown"])

@@ -43,7 +43,7 @@ def test_storage_comes_with_warnings_and_defaults_of_access_fields(shared_host: 
     asked.access_info.rest.ClearField("port")
     answer = host.get_storage(asked)
     assert answer.storage.serial_number == "plain-127.0.0.1"
-    assert answer.storage.description == "port 8443, True, s1"
+    assert answer.storage.description == "port 8443, short, s1"
     [warning] = answer.warnings
     assert (warning.message, warning.native_id) == ("This is a test.", "1")
     assert warning.reason == errors_pb2.REASON_BAD_RESPONSE

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from delphis.driver.v1 import storage_driver_pb2 as pb
 from delphis.sdk import AccessInfo, Context, StorageDriver, errors, redacted
 from delphis.sdk.host.contract import methods
-from delphis.sdk.redaction import SECRETS, Secrets, basic_credentials, is_secret, one_line, secrets_of
+from delphis.sdk.redaction import SECRETS, Secrets, basic_credentials, is_repeated, is_secret, one_line, secrets_of
 from delphis.sdk.status import failure_of, scrubbed
 from tests.sdk.hosts import SENTINEL
 
@@ -26,17 +26,18 @@ secret_texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=6, max
 
 def fill(message: Message, text: str, depth: int = 6) -> None:
     """Puts the text into every string below, secret or not, maps and lists too."""
-    for field in message.DESCRIPTOR.fields:
+    fields: Any = message.DESCRIPTOR.fields
+    for field in fields:
         value: Any = getattr(message, field.name)
         entry = field.message_type
         if entry is not None and entry.GetOptions().map_entry:
             value["key"] = text
         elif entry is not None and depth:
-            fill(value.add() if field.is_repeated else value, text, depth - 1)
-            if not field.is_repeated:
+            fill(value.add() if is_repeated(field) else value, text, depth - 1)
+            if not is_repeated(field):
                 value.SetInParent()
         elif field.type == field.TYPE_STRING:
-            if field.is_repeated:
+            if is_repeated(field):
                 value.append(text)
             else:
                 setattr(message, field.name, text)
@@ -50,10 +51,10 @@ def strings(message: Message, secret: bool) -> list[str]:
         if entry is not None and entry.GetOptions().map_entry:
             found += [text for text in value.values() if is_secret(field) == secret]
         elif entry is not None:
-            parts = value if field.is_repeated else [value]
+            parts = value if is_repeated(field) else [value]
             found += [text for part in parts for text in strings(part, secret)]
         elif field.type == field.TYPE_STRING and is_secret(field) == secret:
-            found += list(value) if field.is_repeated else [value]
+            found += list(value) if is_repeated(field) else [value]
     return found
 
 

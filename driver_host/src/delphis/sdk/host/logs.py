@@ -9,8 +9,12 @@ import os
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from delphis.sdk.redaction import SECRETS
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 LONGEST_LINE = 64 * 1024
 
@@ -21,7 +25,10 @@ class ScrubbedStream(io.TextIOBase):
     Nobody need read there: a closed pipe is no error of the driver's.
     """
 
+    encoding = "utf-8"
+
     def __init__(self, descriptor: int) -> None:
+        self.buffer = _Bytes(self)
         self._descriptor = descriptor
         self._lock = threading.Lock()
         self._rest = ""
@@ -45,6 +52,11 @@ class ScrubbedStream(io.TextIOBase):
     def flush(self) -> None:
         """Lines are written at once; half a line waits for its end, as a secret may stand across."""
 
+    def finish(self) -> None:
+        """Writes what stands after the last line."""
+        if self._rest:
+            self.write("\n")
+
     def _put(self, text: str) -> None:
         data = SECRETS.scrub(text).encode("utf-8", "backslashreplace")
         try:
@@ -52,6 +64,21 @@ class ScrubbedStream(io.TextIOBase):
                 data = data[os.write(self._descriptor, data) :]
         except OSError:
             pass
+
+
+class _Bytes(io.RawIOBase):
+    """What `sys.stdout.buffer` is to those who print bytes."""
+
+    def __init__(self, text: ScrubbedStream) -> None:
+        self._text = text
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        raw = bytes(data)
+        self._text.write(raw.decode("utf-8", "backslashreplace"))
+        return len(raw)
 
 
 class ScrubbingFormatter(logging.Formatter):

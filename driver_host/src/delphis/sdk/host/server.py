@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 HEALTH = "grpc.health.v1.Health"
 # Between two looks at what changes slowly: stuck calls, idle sessions.
 HOUSEKEEPING = 0.5
-LOGOUT_GRACE = 10.0
+FOR_CALLS = 0.75  # of the time to drain; the rest is for logouts
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.so_reuseport", 0),  # a second host at the same address is a mistake, not a partner
@@ -63,8 +63,8 @@ def main(settings: HostSettings) -> int:
 def leave(code: int) -> None:
     """Ends the process without waiting for threads that don't come back."""
     logging.shutdown()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
+    if isinstance(sys.stdout, logs.ScrubbedStream):
+        sys.stdout.finish()
     os._exit(code)
 
 
@@ -105,10 +105,13 @@ async def _serve(settings: HostSettings, loaded: LoadedDriver) -> int:
     for task in tasks:
         task.cancel()
     await healthy.enter_graceful_shutdown()
-    await _drain(server, service, settings.drain)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LOGOUT_GRACE):
+    end = loop.time() + settings.drain * 0.95
+    await _drain(server, service, settings.drain * FOR_CALLS)
+    try:
+        async with asyncio.timeout_at(end):
             await calls.sessions.close_all()
+    except TimeoutError:
+        log.warning("some arrays could not be logged out of in time")
     if metrics_server is not None:
         metrics_server.close()
     return 0
@@ -125,7 +128,7 @@ async def _drain(server: grpc.aio.Server, service: StorageDriverService, grace: 
         async with asyncio.timeout(grace):
             await service.idle.wait()
     except TimeoutError:
-        log.warning("%d calls did not end within %g s", service.in_flight, grace)
+        log.warning("%d calls did not end within %.3g s", service.in_flight, grace)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(server.stop(0.2), 2)
 

@@ -58,7 +58,7 @@ class HostSettings:
     session_idle: float = 1800.0
     """Seconds after which an unused session is logged out."""
     drain: float = 30.0
-    """Seconds that calls have to end after SIGTERM."""
+    """Seconds from SIGTERM to the end: three quarters for calls under way, the rest for logouts."""
     log_level: str = "INFO"
 
     @property
