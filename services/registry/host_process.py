@@ -108,7 +108,14 @@ class HostProcess:
             os.close(ready_fd[1])
         for descriptor in (output, ready_fd[0]):
             os.set_blocking(descriptor, False)
-        return cls(name, child, output, ready_fd[0])
+        try:
+            return cls(name, child, output, ready_fd[0])
+        except OSError:  # no descriptor left: nobody would see its end
+            child.kill()
+            child.wait()
+            os.close(output)
+            os.close(ready_fd[0])
+            raise
 
     @property
     def alive(self) -> bool:

@@ -14,6 +14,8 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
+# Where the machine runs out of memory, a host is ended before the core or the database.
+OOM_SCORE = "500"
 
 
 def fail(problem: str) -> None:
@@ -34,6 +36,11 @@ def main() -> None:
         _, hard = resource.getrlimit(kind)
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(kind, (most, most))
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write(OOM_SCORE)
+    except OSError:  # not everywhere to be had, and no reason not to run
+        pass
     try:
         os.execvp(command[0], command)
     except OSError as error:

@@ -38,6 +38,8 @@ class HostSettings:
     """How often a host with calls is asked for its health."""
     unresponsive_after: float = 30.0
     """A host that leaves its health unanswered for this long is killed. A busy interpreter was seen to take 18 s."""
+    settled_after: float = 60.0
+    """A host that is younger is not replaced for the memory that it uses: the next one would use it as well."""
     cpu_window: float = 60.0
     """Over which the use of CPU is averaged before it is held against the limit."""
     window: float = 600.0

@@ -28,6 +28,7 @@ _BARREN = 3
 # A dead host's process is seen dead this soon after its connection broke; else it lives and only refuses.
 _DEATH_SEEN = 0.1
 _QUICK_PROBE = 0.5
+_KILL_SEEN = 5.0
 
 EndHandler = Callable[[SpawnedHost, Exit], Blame]
 """Told of every end of a host that had served; judges it."""
@@ -155,8 +156,15 @@ class HostSlot:
             self.current = None
         for host in self.draining:
             host.state, host.wanted_end = HostState.DRAINING, True
-        await asyncio.gather(*(host.process.stop(grace) for host in list(self.draining)))
-        await asyncio.gather(*(host.gone.wait() for host in list(self.draining)))
+        try:
+            async with asyncio.timeout(grace + _KILL_SEEN):
+                await asyncio.gather(*(host.process.stop(grace) for host in list(self.draining)))
+                await asyncio.gather(*(host.gone.wait() for host in list(self.draining)))
+        except TimeoutError:  # such as one that waits for a dead file server; it ends when it can, or with us
+            for host in self.draining:
+                log.error("driver host %s[%d] does not end, not even by SIGKILL", host.name, host.process.pid)
+            for task in self._tasks:
+                task.cancel()
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 

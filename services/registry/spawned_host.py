@@ -34,8 +34,8 @@ class SpawnedHost(Host):
         """We asked it to end: nobody is to blame."""
         self._settings = settings
         self._socket_path = socket_path
-        ready_read, ready_write = os.pipe()
         try:
+            ready_read, ready_write = os.pipe()
             self.process = HostProcess.spawn(
                 manifest.name,
                 command_line(manifest, settings),

@@ -20,9 +20,8 @@ log = logging.getLogger(__name__)
 _MB = 1024 * 1024
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
-# Share of the memory limit at which a host is replaced in peace; a young host that needs so much is left alone.
+# Share of the memory limit at which a host is replaced in peace.
 _REPLACE_AT = 0.8
-_YOUNG = 60.0
 
 
 @dataclass(slots=True)
@@ -76,7 +75,7 @@ class HostWatch:
         if used > limit:
             _kill(host, f"its memory limit: {used:.0f} MB of {limit} MB")
             return True
-        if used > limit * _REPLACE_AT and time.time() - host.process.started_at > _YOUNG:
+        if used > limit * _REPLACE_AT and time.time() - host.process.started_at > self._settings.settled_after:
             slot.replace(host, f"it uses {used:.0f} MB of {limit} MB")
         return False
 

@@ -319,6 +319,24 @@ async def test_a_host_that_outgrows_its_memory_is_killed_and_its_array_suspected
         assert await home.pid(other) != pid
 
 
+async def test_a_host_that_nears_its_memory_limit_is_replaced_in_peace(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "drivers", limits={"memory_mb": 200})
+    async with house(tmp_path, settled_after=0.0) as home:
+        pid = await home.pid(home.arrays.add("other"))
+        await home.router.unary("AddTrapConfig", home.arrays.add("leaky", "leak=130,1"))
+        assert await home.pid(home.arrays.add("other")) != pid
+        await until(lambda: not alive(pid))
+        assert home.slot().deaths == 0
+
+
+async def test_a_host_that_uses_too_much_cpu_is_replaced_in_peace(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "drivers", limits={"cpu_percent": 10})
+    async with house(tmp_path, cpu_window=0.5) as home:
+        pid = await home.pid(home.arrays.add("busy", "spin=1.5"))
+        await until(lambda: not alive(pid))
+        assert home.slot().deaths == 0
+
+
 async def test_memory_beyond_the_net_is_an_error_not_a_death_of_the_machine(tmp_path: Path) -> None:
     write_manifest(tmp_path / "drivers", limits={"memory_mb": 64})
     async with house(tmp_path, watch_interval=30.0) as home:

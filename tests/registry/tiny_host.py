@@ -101,6 +101,11 @@ class TinyDriver(storage_driver_pb2_grpc.StorageDriverServicer):  # its other me
             await asyncio.sleep(float(value))
         elif what == "freeze":
             time.sleep(float(value))  # noqa: ASYNC251  holds the interpreter, as a bad regular expression does
+        elif what == "spin":
+            end = time.monotonic() + float(value)
+            while time.monotonic() < end:
+                sum(range(10_000))
+                await asyncio.sleep(0)
         elif what == "leak":
             megabytes, _, seconds = value.partition(",")
             self._leak.append(bytearray(b"x") * (int(megabytes) << 20))
