@@ -89,10 +89,11 @@ class Plain(Journaled):
             self.calls += 1
         self.wait_at_gate()
         context.warn("This is a test.", native_id="1", reason=errors.BadResponse)
+        left = "long" if 30 < context.remaining <= 60 else "short"
         return Storage(
             serial_number=f"plain-{self.access_info.rest.host}",
             name=f"call {self.calls}",
-            description=f"port {self.access_info.rest.port}, {'long' if 30 < context.remaining <= 60 else 'short'}, {context.storage_id}",
+            description=f"port {self.access_info.rest.port}, {left}, {context.storage_id}",
         )
 
     def list_storage_pools(self, context: Context) -> list[StoragePool]:
