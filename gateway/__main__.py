@@ -30,7 +30,13 @@ from services.calls.invoker import CHANNEL_OPTIONS, ChannelInvoker
     "--grpc-ca", type=click.Path(dir_okay=False, exists=True), help="CA of the services' certificates: speak TLS."
 )
 @click.option(
-    "--listen", default="127.0.0.1:8190", show_default=True, metavar="HOST:PORT", help="REST; port 0: any free one."
+    "--http-listen",
+    "--listen",
+    "listen",
+    default="127.0.0.1:8190",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="REST; port 0: any free one.",
 )
 @click.option(
     "--auth",

@@ -7,6 +7,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from gateway.decode import Decoders
 from gateway.dialect import Dialect
 from gateway.encode import Encoders
+from gateway.fragments import Budget
 
 
 class Codecs:
@@ -14,6 +15,8 @@ class Codecs:
 
     def __init__(self, pool: DescriptorPool) -> None:
         self._pool = pool
+        self.budget = Budget()
+        """What the lists may keep."""
         self._encoders: dict[Dialect, Encoders] = {}
         self._decoders: dict[Dialect, Decoders] = {}
 

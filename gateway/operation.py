@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError, EncodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from delphis.type.v1 import options_pb2
-from gateway import jsontext, query
+from gateway import fragments, jsontext, query
 from gateway.bindings import WHOLE, Binding, find_field
 from gateway.codecs import Codecs
 from gateway.dialect import exact
@@ -176,8 +176,9 @@ class Writer:
         message = binding.method.output_type
         dialect = exact(binding.dialect) if int64_text else binding.dialect
         rest = binding.rest
+        encoders = codecs.encoders(dialect)
         self._class = GetMessageClass(message)
-        self._encode: Encode = codecs.encoders(dialect).of(message)
+        self._encode: Encode = encoders.of(message)
         self._status = rest.success_status or 200
         self._headers: Headers = [JSON_EXACT if int64_text and binding.dialect.delfin else JSON]
         self._empty_body = rest.empty_body
@@ -189,18 +190,21 @@ class Writer:
                 self._header_fields.append((dialect.key(field), header.lower().encode("ascii")))
         self._list_key = rest.list_key if binding.dialect.delfin else ""
         self._items_key = ""
+        self._list: fragments.ListEncoder | None = None
         if self._list_key:
             repeated = [field for field in message.fields if field.is_repeated]
             named = [field for field in repeated if field.name == self._list_key] or repeated
-            self._items_key = dialect.key(named[0]) if named else ""
+            if named:
+                self._items_key = dialect.key(named[0])
+                if fragments.suits(message, named[0]):
+                    self._list = fragments.ListEncoder(message, named[0], encoders, codecs.budget)
 
     def write(self, data: bytes, *, empty_list: bool = False) -> HttpAnswer:
         """The answer; `empty_list`: without its items."""
         try:
-            message = self._class.FromString(data)
+            value = self._list.encode(data) if self._list else self._encode(self._class.FromString(data))
         except DecodeError:
             raise CallError("INTERNAL", "The service's answer can't be read.") from None
-        value = self._encode(message)
         headers = self._headers
         if self._header_fields:
             headers = [*headers, *self._taken_headers(value)]
