@@ -107,7 +107,7 @@ def run(folder: Path) -> Iterator[Row]:
 def over_a_hop(delphis: Up, path: str) -> Iterator[Row]:
     """The gateway in a process of its own."""
     command_line = ("serve", "gateway")
-    with up(delphis.folder, "--inventory", delphis.grpc, "--auth", "none", command=command_line) as gateway:
+    with up(delphis.folder, "--grpc", delphis.grpc, "--auth", "none", command=command_line) as gateway:
         address = gateway.rest.removeprefix("http://")
         load(address, path, 8, 1.0)
         at8, at1 = load(address, path, 8, SECONDS), load(address, path, 1, SECONDS)

@@ -155,38 +155,13 @@ def serve_core(auth: str, **options: Any) -> None:
         sys.exit(run_process(settings, lambda ready: show(settings, ready)))
 
 
-@serve.command("gateway")
-@click.option("--http-listen", default=DEFAULT_HTTP, show_default=True, metavar="HOST:PORT", help="REST.")
-@click.option(
-    "--inventory", default=DEFAULT_GRPC, show_default=True, metavar="HOST:PORT", help="The core's gRPC address."
-)
-@click.option(
-    "--inventory-ca",
-    type=click.Path(dir_okay=False, exists=True),
-    help="CA of the core's certificate: speak TLS to it.",
-)
-@click.option(
-    "--auth",
-    type=click.Choice(["none", "token"]),
-    default="token",
-    show_default=True,
-    help="What the core was started with. With `none` the gateway keeps foreign pages out.",
-)
-@click.option("--tls-certificate", type=click.Path(dir_okay=False, exists=True), help="PEM chain.")
-@click.option("--tls-key", type=click.Path(dir_okay=False, exists=True), help="Its key.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def serve_gateway(**options: Any) -> None:
+@serve.command("gateway", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def serve_gateway(arguments: tuple[str, ...]) -> None:
     """The gateway, in a process of its own."""
-    from services.app.gateway_process import run_process
-    from services.app.listen import parse_address, refuse_open_without_login
+    from gateway.__main__ import main
 
-    try:
-        refuse_open_without_login(
-            parse_address(options["http_listen"], "--http-listen"), "--http-listen", options["auth"]
-        )
-        sys.exit(run_process(**options))
-    except StartFailure as failure:
-        _fail(failure)
+    main.main(list(arguments), prog_name="delphis serve gateway")
 
 
 @click.group()

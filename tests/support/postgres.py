@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from services.store.backend import backend_for
 from services.store.migrate import bring_to_head
@@ -46,7 +47,7 @@ class Cluster:
         with psycopg.connect(self._shared, autocommit=True) as connection:
             # Deleting is faster than truncating, which makes new files for each table and index.
             for table in metadata.sorted_tables:
-                connection.execute(f"DELETE FROM {table.name}")  # our own names
+                connection.execute(SQL("DELETE FROM {}").format(Identifier(table.name)))
         return self._shared
 
     def new_database(self) -> str:
@@ -54,7 +55,7 @@ class Cluster:
         self._count += 1
         name = f"test_{os.getpid()}_{self._count}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # our own name
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
         return self.url(name)
 
 

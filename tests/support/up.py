@@ -79,7 +79,7 @@ class Up:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            self.rest = self._find(r"REST\s+(http\S+?)/v1") if http else ""
+            self.rest = self._find(r"REST\s+(https?://[^/\s]+)") if http else ""
             self.grpc = self._find(r"gRPC\s+(\S+)") if "gateway" not in command else ""
         except AssertionError as error:
             self.stop()
