@@ -71,12 +71,16 @@ async def test_a_failing_work_harms_no_other(store: Store) -> None:
 
 
 async def test_a_savepoint_inside_a_work_is_undone_alone(store: Store) -> None:
-    def work(connection: Connection) -> None:
-        connection.run(_PUT, ("kept", b"v"))
-        with pytest.raises(LookupError), connection.savepoint():
+    def part(connection: Connection) -> None:
+        with connection.savepoint():
             connection.run(_PUT, ("undone", b"v"))
             connection.signal("undone")
             raise LookupError
+
+    def work(connection: Connection) -> None:
+        connection.run(_PUT, ("kept", b"v"))
+        with pytest.raises(LookupError):
+            part(connection)
         connection.run(_PUT, ("kept too", b"v"))
 
     mark = store.signals.mark("undone")
@@ -178,7 +182,7 @@ async def test_a_locked_file_is_waited_for(tmp_path: Path) -> None:
 
 @pytest.mark.postgres
 async def test_a_lost_connection_fails_a_write_and_is_replaced(postgres_cluster: Cluster) -> None:
-    store = Store.open(postgres_cluster.new_database())  # type: ignore[attr-defined]
+    store = Store.open(postgres_cluster.new_database())
     await _write(store, "a")
     await store.read(lambda connection: connection.value(_COUNT))
     end_others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"

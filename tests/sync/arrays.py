@@ -140,7 +140,7 @@ class Array:
 
         found = await self.store.scan(read)
         self.seen = found.vector
-        return list(change_pb2.Change.FromString(part) for part in _frames(b"".join(found.parts)))
+        return list(change_pb2.ListChangesResponse.FromString(b"".join(found.parts)).changes)
 
     async def change_names(self) -> list[str]:
         """The changes since the last call, as `TYPE native_id`."""
@@ -148,9 +148,3 @@ class Array:
             f"{change_pb2.ChangeType.Name(change.type).removeprefix('CHANGE_TYPE_')} {change.native_id}".strip()
             for change in await self.changes()
         ]
-
-
-def _frames(data: bytes) -> list[bytes]:
-    from delphis.inventory.v1 import change_pb2 as pb
-
-    return [change.SerializeToString() for change in pb.ListChangesResponse.FromString(data).changes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from services.calls.errors import CallError
 from services.inventory.kinds import KINDS
 from services.inventory.sync.body import id_prefix
 from services.inventory.sync.cleanup import accept_removals, remove_resources
+from services.inventory.sync.kind_sync import sync_kind
 from services.inventory.sync.result import (
     FAILED,
     OK,
@@ -415,13 +417,10 @@ async def test_a_removed_storage_gets_nothing_more(store: Store) -> None:
     started = asyncio.Event()
     go_on = asyncio.Event()
 
-    async def slow() -> Any:
+    async def slow() -> AsyncIterator[bytes]:
         started.set()
         await go_on.wait()
-        for part in []:
-            yield part
-
-    from services.inventory.sync.kind_sync import sync_kind
+        yield storage_driver_pb2.ListStorageHostGroupsResponse(items=groups, complete=True).SerializeToString()
 
     running = asyncio.ensure_future(sync_kind(store, array.id, array.kind, slow()))
     await started.wait()
@@ -443,11 +442,9 @@ async def test_a_kind_that_moved_meanwhile_is_read_again(store: Store) -> None:
     await array.sync(volumes(30))
     await array.sync(volumes(10))
 
-    async def accepted_meanwhile() -> Any:
+    async def accepted_meanwhile() -> AsyncIterator[bytes]:
         await accept_removals(store, array.id, "volume")
         yield storage_driver_pb2.ListVolumesResponse(items=volumes(11), complete=True).SerializeToString()
-
-    from services.inventory.sync.kind_sync import sync_kind
 
     with pytest.raises(KindMoved):
         await sync_kind(store, array.id, "volume", accepted_meanwhile())

@@ -4,6 +4,7 @@
 
 - `wire`: batches and items as bytes; `reading`: what is new in a stream, in the event loop; `spool`: keeps it
 - `writing`: the transaction; `rows`: the table's statements; `body`: the stored bytes; `difference`: changed fields
-- `removal`: when what is missing is gone; `tombstones`: ids kept after that; `members`: who is in a group
+- `removal`: when what is missing is gone; `absent`: what happens to its rows; `tombstones`: ids kept after that
+- `members`: who is in a group
 - `states`: how the last sync of each kind ended; `cleanup`: deletions outside a sync
 """

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from sqlalchemy import Table, bindparam, delete, select
 
 from services.calls.errors import CallError
-from services.inventory.changes import recording
 from services.inventory.changes.recording import ChangeLog
 from services.inventory.kinds import KINDS
 from services.inventory.sync import states
-from services.inventory.sync.body import id_text
+from services.inventory.sync.absent import Absent
 from services.inventory.sync.members import Members
 from services.inventory.sync.removal import TOMBSTONE_PERIOD
 from services.inventory.sync.result import OK, KindResult, StorageGone
 from services.inventory.sync.rows import rows_of
-from services.inventory.sync.tombstones import Tombstone, Tombstones
+from services.inventory.sync.tombstones import Tombstones
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.schema.resources import members, tombstones
@@ -120,17 +118,8 @@ def _remove_flagged(connection: Connection, storage_id: bytes, name: str, log: C
     assert before is not None
     no = before.storage_no
     seqs = [row[0] for row in connection.all(rows.flagged, (no,))]
-    graves, members_ = Tombstones(connection, no, name, now), Members(connection, no, kind)
-    for begin in range(0, len(seqs), 200):
-        chunk: Sequence[int] = seqs[begin : begin + 200]
-        found = []
-        for seq, id_, native_id, text, identity in connection.all(rows.for_removal, (chunk,)):
-            found.append(Tombstone(seq, native_id, identity if kind.identity_field else "", id_, text))
-            members_.remove(native_id)
-            log.add(recording.REMOVED, name, id_=id_text(id_), native_id=native_id, name=text)
-        graves.bury(found)
-        connection.run(rows.delete, (chunk,))
-    members_.flush(0)
+    absent = Absent(connection, kind, log, Tombstones(connection, no, name, now), Members(connection, no, kind))
+    absent.delete(seqs)
     result = KindResult(
         kind=name,
         outcome=OK,

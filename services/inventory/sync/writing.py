@@ -16,7 +16,8 @@ from services.inventory.changes import recording
 from services.inventory.changes.recording import ChangeLog
 from services.inventory.kinds import Kind
 from services.inventory.sync import states
-from services.inventory.sync.body import BodyMaker, driver_part, id_text, mint, with_missing
+from services.inventory.sync.absent import Absent
+from services.inventory.sync.body import BodyMaker, driver_part, id_text, mint
 from services.inventory.sync.difference import Difference
 from services.inventory.sync.members import Members
 from services.inventory.sync.reading import Answer
@@ -115,6 +116,7 @@ class KindWriter:
         self._log = ChangeLog(connection, self._no, target.storage_id, target.now)
         self._tombstones = Tombstones(connection, self._no, kind.name, target.now)
         self._members = Members(connection, self._no, kind)
+        self._absent = Absent(connection, kind, self._log if self._events else None, self._tombstones, self._members)
         self._batch = 0 if connection.dialect == "sqlite" else COPY_ROWS
         # What no item had, by number of the row; by digest only as long as items may have it after all.
         self._by_digest = dict(answer.unmatched)
@@ -165,7 +167,7 @@ class KindWriter:
                 if seq is not None and seq in self._unmatched:
                     self._unmatched.discard(seq)
                     if seq in self._target.flagged:
-                        self._found_again([seq])
+                        self._changed += self._absent.found_again([seq])
                     continue
             yield _Item(part, content, digest, native_id, number)
 
@@ -257,7 +259,7 @@ class KindWriter:
         identity = self._rows.identity(item.part)
         if self._kind.identity_field and identity and row.identity and identity != row.identity:
             self._flush(0)
-            self._delete([row.seq], log=False)
+            self._absent.delete([row.seq], log=False)
             self._removed += 1
             self._insert([item], {item.native_id: id_text(row.id)})
             return
@@ -339,7 +341,7 @@ class KindWriter:
         before = self._target.before
         flagged = self._target.flagged
         if flagged:
-            self._found_again([seq for seq in self._answer.matched if seq in flagged])
+            self._changed += self._absent.found_again([seq for seq in self._answer.matched if seq in flagged])
         loss = Loss(
             complete=self._answer.complete and not self._unreadable,
             items=self._answer.items,
@@ -349,53 +351,12 @@ class KindWriter:
         )
         verdict, suspicion = judge(loss, Suspicion(before.missing_answers, before.missing_since), self._target.now)
         if verdict is Verdict.REMOVE:
-            self._delete(sorted(self._unmatched), log=True)
+            self._absent.delete(sorted(self._unmatched))
             self._removed += len(self._unmatched)
             self._unmatched = set()
         elif verdict is Verdict.KEEP:
-            self._flag(sorted(self._unmatched - flagged))
+            self._absent.flag(sorted(self._unmatched - flagged))
         return verdict, suspicion
-
-    def _delete(self, seqs: list[int], *, log: bool) -> None:
-        for begin in range(0, len(seqs), 200):
-            rows = self._connection.all(self._rows.for_removal, (seqs[begin : begin + 200],))
-            graves = []
-            for seq, id_, native_id, name, identity in rows:
-                graves.append(Tombstone(seq, native_id, identity if self._kind.identity_field else "", id_, name))
-                self._members.remove(native_id)
-                if log and self._events:
-                    self._log.add(recording.REMOVED, self._kind.name, id_=id_text(id_), native_id=native_id, name=name)
-            self._tombstones.bury(graves)
-            self._connection.run(self._rows.delete, (seqs[begin : begin + 200],))
-            self._members.flush(0)
-            self._written += len(rows)
-
-    def _flag(self, seqs: list[int]) -> None:
-        for row in self._set_flag(seqs, missing=True):
-            if self._events:
-                self._log.add(recording.MISSING, self._kind.name, id_=id_text(row[1]), native_id=row[2], name=row[3])
-
-    def _found_again(self, seqs: list[int]) -> None:
-        for row in self._set_flag(seqs, missing=False):
-            self._changed += 1
-            if self._events:
-                self._log.add(
-                    recording.CHANGED,
-                    self._kind.name,
-                    id_=id_text(row[1]),
-                    native_id=row[2],
-                    name=row[3],
-                    fields=("missing",),
-                )
-
-    def _set_flag(self, seqs: list[int], *, missing: bool) -> Iterator[Row]:
-        for begin in range(0, len(seqs), 200):
-            rows = self._connection.all(self._rows.for_flag, (seqs[begin : begin + 200],))
-            rows = [row for row in rows if row[5] != missing]
-            bodies = [(int(missing), with_missing(row[4], missing), row[0]) for row in rows]
-            self._connection.many(self._rows.set_flag, bodies)
-            self._written += len(rows)
-            yield from rows
 
     # -- the end --------------------------------------------------------------------------------------------------
 
@@ -413,6 +374,7 @@ class KindWriter:
         if complete and not before.loaded:
             self._log.add(recording.LOADED, self._kind.name, count=total)
         self._log.flush()
+        written = self._written + self._absent.written
         result = KindResult(
             kind=self._kind.name,
             outcome=outcome,
@@ -428,9 +390,9 @@ class KindWriter:
             started_at=target.started_at,
             ended_at=target.now,
             last_success_at=target.now if outcome == OK else before.last_success_at,
-            written=self._written,
+            written=written,
         )
-        generation = before.generation + (1 if self._written else 0)
+        generation = before.generation + (1 if written else 0)
         states.write(self._connection, self._no, result, generation=generation, loaded=before.loaded or complete)
         return result
 
