@@ -182,7 +182,7 @@ class _Source:
 
 
 def _get(field: FieldDescriptor) -> str:
-    if keyword.iskeyword(field.name):
+    if keyword.iskeyword(field.name) or not field.name.isidentifier():
         return f"getattr(m, {field.name!r})"
     return f"m.{field.name}"
 

@@ -17,6 +17,7 @@ from gateway.wellknown_decode import TEXTUAL
 from services.calls.errors import CallError, invalid
 
 MAX_PARAMETERS = 200
+_MAX_KEPT = 200
 
 
 def parse(query: bytes) -> list[tuple[str, str]]:
@@ -80,7 +81,9 @@ class TextFields:
         """The field; INVALID_INPUT where there is none, or where path or body set it."""
         found = self._found.get(parameter)
         if found is None:
-            found = self._found[parameter] = self._resolve(parameter)
+            found = self._resolve(parameter)
+            if len(self._found) < _MAX_KEPT:  # a message that holds itself has names without end
+                self._found[parameter] = found
         return found
 
     def _resolve(self, parameter: str) -> TextField:

@@ -131,6 +131,9 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._header_bytes > MAX_HEADER_BYTES:
             raise ValueError("headers too large")  # the parser ends, and `send_400_response` is called
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing to warn of: the request is answered as if it had not asked for another protocol."""
+
     def send_400_response(self, msg: str) -> None:
         large = self._header_bytes > MAX_HEADER_BYTES
         text = (

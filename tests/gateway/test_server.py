@@ -72,6 +72,13 @@ def test_several_requests_of_a_connection(rest: Running) -> None:
     assert re.findall(rb"HTTP/1.1 (\d+) ", answer) == [b"200", b"200", b"404"]
 
 
+def test_other_protocol_is_not_spoken(rest: Running) -> None:
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13\r\n"
+    with socket.create_connection(("127.0.0.1", rest.server.port), timeout=TIMEOUT) as connection:
+        connection.sendall(b"GET /v1/storages HTTP/1.1\r\nHost: localhost\r\n" + upgrade + b"\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
 def test_old_http(rest: Running) -> None:
     answer = talk(rest.server.port, b"GET /v1/storages HTTP/1.0\r\nHost: localhost\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
