@@ -106,13 +106,15 @@ def test_due_times_are_spread_and_stay_in_step() -> None:
     minute, now = times.MINUTE, times.now()
     ids = [number.to_bytes(16, "big") for number in range(1000)]
     due = [schedule.next_due(storage_id, 15 * minute, now) for storage_id in ids]
-    assert all(now < at <= now + 15 * minute for at in due)
+    earliest = now + 15 * minute // 2
+    assert all(earliest <= at < earliest + 15 * minute for at in due)
     for tenth in range(10):
-        begin = now + tenth * 15 * minute // 10
-        assert 60 < sum(begin < at <= begin + 15 * minute // 10 for at in due) < 140
+        begin = earliest + tenth * 15 * minute // 10
+        assert 60 < sum(begin <= at < begin + 15 * minute // 10 for at in due) < 140
     for storage_id, at in zip(ids, due, strict=True):
         assert schedule.next_due(storage_id, 15 * minute, at) == at + 15 * minute
-        assert schedule.next_due(storage_id, 15 * minute, at - 1) == at
+        assert schedule.next_due(storage_id, 15 * minute, at + 7 * minute) == at + 15 * minute
+        assert schedule.next_due(storage_id, 15 * minute, at - 7 * minute) == at + 15 * minute
     soon = [schedule.soon(storage_id, now) for storage_id in ids]
     assert all(now < at <= now + 30 * times.SECOND + 1 for at in soon)
     assert len(set(soon)) > 990

@@ -195,8 +195,8 @@ class AccessInfos:
         except Undecryptable as error:
             raise CallError(
                 "STORE_FAULT",
-                f"The access info of storage {storage_id} can't be decrypted: {error}. Set it anew with PUT access-info"
-                " of all its fields, or bring back the right key file.",
+                f"The access info of storage {storage_id} can't be decrypted: {error}. Bring back the right key file,"
+                " or remove the storage and register it again.",
                 metadata={"storage_id": storage_id},
             ) from None
         message = access_pb2.AccessInfo.FromString(plain)

@@ -25,6 +25,8 @@ from services.store.engine import Store
 log = logging.getLogger(__name__)
 
 RESET_SECONDS = 30.0
+# What is left of the caller's time for the answer.
+_ANSWER_SECONDS = 0.5
 
 
 class AccessUpdate:
@@ -77,7 +79,7 @@ class AccessUpdate:
         storage_id = uuids.text(stored.storage_id)
         if info.rpcs and "ResetConnection" not in info.rpcs:
             return
-        deadline = min(call.deadline, asyncio.get_running_loop().time() + RESET_SECONDS)
+        deadline = min(call.deadline - _ANSWER_SECONDS, asyncio.get_running_loop().time() + RESET_SECONDS)
         try:
             await self._arrays.router.unary(
                 "ResetConnection", storage_id, deadline=deadline, request_id=call.request_id

@@ -22,9 +22,13 @@ _RETRY_SECONDS = 5.0
 
 
 def next_due(storage_id: bytes, interval: int, now: int) -> int:
-    """The first time after `now` that is the storage's own within the interval, so that not all are due at once."""
+    """The first time that is the storage's own within the interval, so that not all are due at once.
+
+    At least half an interval from now: whoever just synced a storage is not overtaken by the clock.
+    """
+    earliest = now + interval // 2
     phase = xxhash.xxh64_intdigest(storage_id) % interval
-    return now + interval - (now - phase) % interval
+    return earliest + (phase - earliest) % interval
 
 
 def soon(storage_id: bytes, now: int) -> int:

@@ -24,7 +24,7 @@ MAX_STORAGE_BYTES = 64 * 1024
 MAX_SERIAL = 255
 CLOSE_SECONDS = 10.0
 # What is left of a caller's time for the store, after the array has answered.
-_STORE_SECONDS = 2.0
+_STORE_SECONDS, _STORE_SHARE = 2.0, 0.2
 # Then no host has a session to forget.
 _NO_SESSION = ("DRIVER_HOST_UNAVAILABLE", "DRIVER_HOST_START_FAILED", "DRIVER_LOAD_FAILED", "ARRAY_QUARANTINED")
 
@@ -91,9 +91,11 @@ class Arrays:
 
         `deadline` is a time of the event loop.
         """
+        left = deadline - asyncio.get_running_loop().time()
+        deadline -= min(_STORE_SECONDS, left * _STORE_SHARE)
         try:
             answer = await self.router.unary_to(
-                pair, storage_id, access, 1, "GetStorage", deadline=deadline - _STORE_SECONDS, request_id=request_id
+                pair, storage_id, access, 1, "GetStorage", deadline=deadline, request_id=request_id
             )
             yield said(answer, str(pair))
         except BaseException as error:
