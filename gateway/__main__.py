@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 
@@ -83,6 +84,8 @@ async def _run(
     await gateway.start({target: ChannelInvoker(channel) for target, channel in channels.items()})
     try:
         server = await serve(gateway, host, port, tls=tls)
+        gc.collect()
+        gc.freeze()  # descriptors and codecs stay: the collector need not look at them again
         click.echo(f"REST  {'https' if tls else 'http'}://{_shown(server.host)}:{server.port}")
         await ended.wait()
         await server.stop()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from google.protobuf.message import DecodeError, EncodeError, Message
@@ -27,8 +26,7 @@ JSON = (b"content-type", b"application/json")
 JSON_EXACT = (b"content-type", b"application/json;int64=string")
 
 
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpAnswer(NamedTuple):
     """What goes out."""
 
     status: int
@@ -36,8 +34,7 @@ class HttpAnswer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """What a binding reads of a request; `body` is complete."""
 
     variables: dict[str, str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from gateway.template import Template, Variable
@@ -25,8 +25,7 @@ class _Node(Generic[T]):
     rest: dict[str, dict[str, tuple[Template, T]]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Match(Generic[T]):
+class Match(NamedTuple, Generic[T]):
     """A binding and the values of its path's variables by field."""
 
     target: T
