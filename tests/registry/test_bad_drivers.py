@@ -69,10 +69,11 @@ def driver(file: str, name: str, **settings: Any) -> pytest.MarkDecorator:
 @pytest.mark.parametrize("how", ["segv", "exit"])
 async def test_crash(block: Block, how: str) -> None:
     await block.unharmed()
-    reads = [asyncio.create_task(block.volumes("sibling")) for _ in range(10)]
+    # Not lists: one that had begun is cut, and repeated by who asked for it, as a sync does.
+    reads = [asyncio.create_task(block.home.router.unary("GetStorage", "sibling")) for _ in range(10)]
     error = await block.bad_volumes(how)
     assert error.reason == "DRIVER_HOST_UNAVAILABLE"
-    assert await asyncio.gather(*reads) == [3] * 10
+    assert all(await asyncio.gather(*reads))
     await block.unharmed()
     for _ in range(2):
         error = await block.bad_volumes(how)
