@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import xxhash
@@ -23,6 +23,8 @@ from services.store.statement import Statement, statement
 MAX_PAGE = 1000
 MAX_SKIP = 0x7FFFFFFF
 AFTER = "after:"
+Where = Literal["begin", "behind", "equal", "beyond"]
+"""Which rows: from the first; behind the last one seen; of those the ones that equal it but for the key; the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Listing:
         # A token of ours continues behind what the first page skipped.
         parameters["skip"] = 0 if token and not token.startswith(AFTER) else self.request.skip
         parameters["count"] = self.size + 1
-        rows = connection.all(_statement(self.spec, self.fields, self.order, bool(token)), parameters)
+        rows = self._rows(connection, parameters, continued=bool(token))
         width = len(self.spec.columns)
         more = len(rows) > self.size
         rows = rows[: self.size]
@@ -78,6 +80,20 @@ class Listing:
             [row[:width] for row in rows],
             self._token(rows[-1][width:]) if more else "",
         )
+
+    def _rows(self, connection: Connection, parameters: dict[str, Any], *, continued: bool) -> list[Row]:
+        def query(where: Where) -> list[Row]:
+            return connection.all(_statement(self.spec, self.fields, self.order, where), parameters)
+
+        if not continued:
+            return query("begin")
+        one_way = len({key.descending for key in self.order}) == 1
+        if len(self.order) != 2 or not one_way or parameters["skip"]:
+            return query("behind")
+        # SQLite finds the place of a value in an index, but not that of a row among equal ones: thus in two steps.
+        rows = query("equal")
+        parameters["count"] -= len(rows)
+        return rows + query("beyond") if parameters["count"] else rows
 
     def _token(self, values: Sequence[Any]) -> str:
         return base64.urlsafe_b64encode(orjson.dumps([self.digest, *map(_written, values)])).decode().rstrip("=")
@@ -188,23 +204,30 @@ def _column(spec: ListSpec, name: str) -> ColumnElement[Any]:
 
 
 @lru_cache(maxsize=1024)
-def _statement(spec: ListSpec, fields: tuple[str, ...], order: tuple[Key, ...], continued: bool) -> Statement:
+def _statement(spec: ListSpec, fields: tuple[str, ...], order: tuple[Key, ...], where: Where) -> Statement:
     columns = [_column(spec, key.field) for key in order]
     conditions = list(spec.always)
     for place, name in enumerate(fields):
         field = spec.field(name)
         assert field is not None
         conditions.append(field.condition(bindparam(f"value_{place}", required=True, type_=field.column.type)))
-    if continued:
-        conditions.append(_behind(columns, [key.descending for key in order]))
+    descending = [key.descending for key in order]
+    if where == "behind":
+        conditions.append(_behind(columns, descending))
+    elif where == "equal":
+        first = bindparam("key_0", required=True, type_=columns[0].type)
+        conditions += [columns[0] == first, _behind(columns[1:], descending[1:], begin=1)]
+    elif where == "beyond":
+        conditions.append(_behind(columns[:1], descending[:1]))
     query = select(*spec.columns, *columns).select_from(spec.source).where(*conditions)
     for column, key in zip(columns, order, strict=True):
         query = query.order_by(column.desc() if key.descending else column.asc())
     return statement(query.limit(bindparam("count")).offset(bindparam("skip")))
 
 
-def _behind(columns: list[ColumnElement[Any]], descending: list[bool]) -> ColumnElement[bool]:
-    values = [bindparam(f"key_{place}", type_=column.type) for place, column in enumerate(columns)]
+def _behind(columns: list[ColumnElement[Any]], descending: list[bool], *, begin: int = 0) -> ColumnElement[bool]:
+    """Rows that come after the one with the values `key_0`, `key_1`…"""
+    values = [bindparam(f"key_{place}", type_=column.type) for place, column in enumerate(columns, begin)]
     if len(set(descending)) == 1:
         # A comparison of rows is one that an index can answer.
         left, right = (columns[0], values[0]) if len(columns) == 1 else (tuple_(*columns), tuple_(*values))

@@ -89,7 +89,7 @@ def is_cheap(kind: Kind, listing: Listing, *, scoped: bool) -> bool:
     first = kind.aliases.get(listing.order[0].field, listing.order[0].field)
     alone = len({key.descending for key in listing.order}) == 1 and len(listing.order) <= 2
     if not fields:
-        along = indexed | {"name", kind.native_field} if scoped else {"wwn"} & indexed
+        along = indexed - {"wwn"} | {"name", kind.native_field} if scoped else indexed & {"wwn"}
         return alone and (first == KEY or first in along or (first == "id" and not scoped))
     # One reference of one array, in order of creation: the index has it in that order.
-    return scoped and len(fields) == 1 and fields <= indexed and first == KEY
+    return scoped and len(fields) == 1 and fields <= indexed - {"wwn"} and first == KEY
