@@ -59,7 +59,7 @@ async def list_jobs(
             page = wanted.run(connection)
         except UnknownMarker as marker:
             raise not_found(marker.id) from None
-        found = [message(connection, Job(*row)) for row in page.rows]
+        found = [message(connection, Job._make(row)) for row in page.rows]
         return pb.ListJobsResponse(jobs=found, next_page_token=page.next_page_token)
 
     return await store.scan(read)

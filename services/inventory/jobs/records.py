@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
@@ -30,8 +30,7 @@ MOST_JOBS = 200_000
 """So many are kept at most: a thousand arrays every 15 minutes make half of that in a day."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """A job as stored. Times are microseconds since 1970, 0: not yet."""
 
     id: bytes
@@ -50,8 +49,8 @@ class Job:
     kinds: bytes = b""
 
 
-COLUMNS = tuple(jobs.c[column.name] for column in fields(Job))
-_INSERT = statement(insert(jobs).values({column.name: bindparam(column.name) for column in COLUMNS}))
+COLUMNS = tuple(jobs.c[name] for name in Job._fields)
+_INSERT = statement(insert(jobs).values({name: bindparam(name) for name in Job._fields}))
 _GET = statement(select(*COLUMNS).where(jobs.c.id == bindparam("id")))
 _OPEN = statement(select(*COLUMNS).where(jobs.c.state.between(*OPEN)).order_by(jobs.c.created_at))
 _OPEN_OF = statement(
@@ -124,7 +123,7 @@ def new_id() -> bytes:
 
 def of_row(row: Row) -> Job:
     """The job in a row of `COLUMNS`."""
-    return Job(*row)
+    return Job._make(row)
 
 
 def add(
@@ -134,7 +133,7 @@ def add(
     job = Job(
         new_id(), type_, WAITING, storage_no, storage_id, batch, created_at=times.now(), requested_by=requested_by[:255]
     )
-    connection.run(_INSERT, {column.name: getattr(job, column.name) for column in COLUMNS})
+    connection.run(_INSERT, job._asdict())
     return job
 
 
@@ -176,7 +175,7 @@ def check(connection: Connection, job: Job) -> None:
 
 def end(connection: Connection, job: Job, state: int, *, code: str = "", message: str = "", kinds: bytes = b"") -> Job:
     """Ends the running attempt; Superseded where it runs no more."""
-    ended = replace(job, state=state, ended_at=times.now(), error_code=code, error_msg=message, kinds=kinds)
+    ended = job._replace(state=state, ended_at=times.now(), error_code=code, error_msg=message, kinds=kinds)
     parameters = {
         "job_id": job.id,
         "as_attempt": job.attempt,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from delphis.inventory.v1 import change_pb2, inventory_pb2
 from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError
@@ -41,7 +39,7 @@ def accept_serial(
         driver_part=messages.driver_part(said),
         updated_at=now,
     )
-    note(connection, replace(row, serial_number=serial), change_pb2.CHANGE_TYPE_CHANGED, ("serial_number",))
+    note(connection, row._replace(serial_number=serial), change_pb2.CHANGE_TYPE_CHANGED, ("serial_number",))
     if row.sync_status == rows.SYNCING or row.is_paused(now):
         return None
     return start_sync(connection, row, requested_by)

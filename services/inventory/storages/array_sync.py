@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -156,7 +155,7 @@ class ArraySync:
         fields = messages.changed_fields(row.driver_part, columns["driver_part"])
         if fields:
             rows.change(connection, row.no, **columns, updated_at=now)
-            note(connection, replace(row, name=columns["name"]), change_pb2.CHANGE_TYPE_CHANGED, fields)
+            note(connection, row._replace(name=columns["name"]), change_pb2.CHANGE_TYPE_CHANGED, fields)
         self._write_state(
             connection,
             KindResult(

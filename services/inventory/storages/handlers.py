@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 
 from google.protobuf.message import DecodeError
 
@@ -112,7 +111,7 @@ class InventoryService:
         values["updated_at"] = now
         if "labels" in values:
             rows.set_labels(connection, row.no, request.settings.labels)
-        new = replace(row, **values)  # type: ignore[arg-type]  # names and types of its columns
+        new = row._replace(**values)  # type: ignore[arg-type]  # names and types of its columns
         paused = new.is_paused(now)
         if paused or "paused" in values or "sync_interval" in values:
             values["next_sync_at"] = 0 if paused else next_due(row.id, settings.interval(new), now)

@@ -90,7 +90,7 @@ async def list_storages(store: Store, request: pb.ListStoragesRequest) -> bytes:
 
     def read(connection: Connection) -> bytes:
         page, now = _page(connection, wanted), times.now()
-        parts = [framed(messages.serialised(StorageRow(*row), now)) for row in page.rows]
+        parts = [framed(messages.serialised(StorageRow._make(row), now)) for row in page.rows]
         if page.next_page_token:
             token = page.next_page_token.encode()
             parts += [b"\x12", varint(len(token)), token]

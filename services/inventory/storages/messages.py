@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from delphis.type.v1 import storage_pb2
@@ -60,6 +61,11 @@ def message(row: StorageRow, now: int) -> storage_pb2.Storage:
 
 def serialised(row: StorageRow, now: int) -> bytes:
     """The same, as bytes: what the driver said is spliced in unread."""
+    return _serialised(row, row.is_paused(now))
+
+
+@lru_cache(maxsize=1024)
+def _serialised(row: StorageRow, paused: bool) -> bytes:
     core = storage_pb2.Storage(
         id=uuids.text(row.id) or None,
         created_at=times.stamp(row.created_at),
@@ -76,7 +82,7 @@ def serialised(row: StorageRow, now: int) -> bytes:
         deleted=bool(row.deleted_at),
         deleted_at=times.stamp(row.deleted_at),
     )
-    if row.is_paused(now):
+    if paused:
         core.pause.CopyFrom(
             storage_pb2.Pause(
                 reason=row.pause_reason or None,

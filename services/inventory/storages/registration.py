@@ -8,7 +8,6 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from sqlalchemy import bindparam, delete, insert, select
 
@@ -98,7 +97,7 @@ class Registration:
             if request.validate_only:
                 await self._store.read(lambda connection: refuse_serial(connection, pair, said.serial_number))
                 self._arrays.close(pair, str(storage_id), access, 1)
-                return messages.serialised(replace(row, id=b"", created_at=0), times.now())
+                return messages.serialised(row._replace(id=b"", created_at=0), times.now())
             stored = await to_the_end(self._store_all(request, access, row, endpoint, info, digest))
         call.resource_id = str(storage_id)
         return messages.serialised(stored, times.now())
@@ -129,7 +128,7 @@ class Registration:
             assert stored is not None
             note(connection, stored, change_pb2.CHANGE_TYPE_REGISTERED)
             started = start_sync(connection, stored, "registration")
-            return replace(stored, sync_status=rows.SYNCING), started
+            return stored._replace(sync_status=rows.SYNCING), started
 
         try:
             stored, started = await self._store.write(write)

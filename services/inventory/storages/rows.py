@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
@@ -18,8 +19,7 @@ SYNCED = storage_pb2.SYNC_STATUS_SYNCED
 SYNCING = storage_pb2.SYNC_STATUS_SYNCING
 
 
-@dataclass(frozen=True, slots=True)
-class StorageRow:
+class StorageRow(NamedTuple):
     """A storage as stored. Times are microseconds since 1970; 0: never, unset."""
 
     no: int
@@ -33,7 +33,7 @@ class StorageRow:
     model: str = ""
     firmware_version: str = ""
     status: int = 0
-    driver_part: bytes = field(default=b"", repr=False)
+    driver_part: bytes = b""
     display_name: str = ""
     sync_interval: int = 0
     pause_reason: str = ""
@@ -55,8 +55,8 @@ class StorageRow:
         return bool(self.paused) and not 0 < self.pause_until <= now
 
 
-COLUMNS = tuple(storages.c[column.name] for column in fields(StorageRow))
-_INSERTED = tuple(column.name for column in COLUMNS if column.name != "no")
+COLUMNS = tuple(storages.c[name] for name in StorageRow._fields)
+_INSERTED = StorageRow._fields[1:]
 _LIVE = storages.c.deleted_at == 0
 
 _INSERT = statement(insert(storages).values({name: bindparam(name) for name in _INSERTED}).inline())
@@ -100,7 +100,7 @@ class Endpoint:
 
 
 def _row(row: Row | None) -> StorageRow | None:
-    return StorageRow(*row) if row is not None else None
+    return StorageRow._make(row) if row is not None else None
 
 
 def find(connection: Connection, storage_id: bytes | None) -> StorageRow | None:
@@ -123,7 +123,7 @@ def by_no(connection: Connection, no: int) -> StorageRow | None:
 
 def all_live(connection: Connection) -> list[StorageRow]:
     """All storages, oldest first."""
-    return [StorageRow(*row) for row in connection.all(_ALL)]
+    return list(map(StorageRow._make, connection.all(_ALL)))
 
 
 def live_numbers(connection: Connection) -> list[int]:
