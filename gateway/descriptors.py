@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import grpc
 from google.api import annotations_pb2, field_behavior_pb2, http_pb2
 from google.protobuf import (
     any_pb2,
@@ -25,7 +24,6 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from services.calls.errors import CallError
 from services.calls.invoker import Invoker
 
 Request = reflection_pb2.ServerReflectionRequest
@@ -114,21 +112,10 @@ async def _files(invoker: Invoker, services: Sequence[str]) -> dict[str, bytes]:
 async def _ask(invoker: Invoker, requests: Sequence[Request]) -> list[Response]:
     if not requests:
         return []
-    answers = await _reflect(invoker, requests)
+    answers = await invoker.reflect(requests)
     if len(answers) != len(requests):
         raise ImportRefused(f"{len(requests)} questions were asked, {len(answers)} answered")
     return answers
-
-
-async def _reflect(invoker: Invoker, requests: Sequence[Request], attempts: int = 5) -> list[Response]:
-    while True:
-        try:
-            return await invoker.reflect(requests)
-        except CallError as error:
-            attempts -= 1
-            # grpc.aio ends a stream so where the peer refuses the method while questions are still being written.
-            if error.code is not grpc.StatusCode.INTERNAL or error.reason or not attempts:
-                raise
 
 
 def _take(answer: Response, raw: dict[str, bytes]) -> bool:

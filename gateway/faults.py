@@ -14,7 +14,7 @@ from delphis.type.v1 import options_pb2
 from gateway.codecs import Codecs
 from gateway.dialect import DELFIN, STANDARD, Dialect
 from gateway.operation import JSON, Headers, HttpAnswer
-from services.calls.errors import CallError, reasons
+from services.calls.errors import DOMAIN, CallError, reasons
 
 # As grpc-gateway has them; a reason of the contract says it better.
 STATUS_OF_CODE = {
@@ -60,16 +60,20 @@ class Reasons:
 
     def error_code(self, error: CallError) -> str:
         """The `error_code` of SODA Delfin's dialect."""
-        if error.reason in self._known:
-            return self._known[error.reason][0]
+        known = self._known_of(error)
+        if known is not None:
+            return known[0]
         if error.reason:
             return _pascal(error.reason)
         return _CODE_TEXTS.get(error.code) or _pascal(error.code.name)
 
     def http_status(self, error: CallError) -> int:
         """By reason; by code where the reason is none of the contract's."""
-        known = self._known.get(error.reason)
+        known = self._known_of(error)
         return known[1] if known is not None else STATUS_OF_CODE[error.code]
+
+    def _known_of(self, error: CallError) -> tuple[str, int] | None:
+        return self._known.get(error.reason) if error.domain == DOMAIN else None
 
 
 def _pascal(name: str) -> str:

@@ -51,7 +51,8 @@ class CallError(Exception):
     """A call that fails, with a reason of the contract.
 
     `message` is one sentence: what happened, to what, what to do. `metadata` repeats every changing part of it.
-    `details` are further packed messages (RetryInfo is added from `retry_after`, in seconds).
+    `details` are further packed messages (RetryInfo is added from `retry_after`, in seconds). `domain` says whose
+    reason it is; another than ours comes only from a peer.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class CallError(Exception):
         retry_after: float | None = None,
         code: grpc.StatusCode | None = None,
         details: tuple[any_pb2.Any, ...] = (),
+        domain: str = DOMAIN,
     ) -> None:
         super().__init__(message)
         self.reason = reason
@@ -71,12 +73,13 @@ class CallError(Exception):
         self.retry_after = retry_after
         self.code = code if code is not None else reasons()[reason].code
         self.details = details
+        self.domain = domain
 
     def status(self) -> status_pb2.Status:
         """The error as google.rpc.Status with its ErrorInfo."""
         status = status_pb2.Status(code=self.code.value[0], message=self.message)
         if self.reason:
-            info = error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.metadata)
+            info = error_details_pb2.ErrorInfo(reason=self.reason, domain=self.domain, metadata=self.metadata)
             status.details.add().Pack(info)
         if self.retry_after is not None:
             retry = error_details_pb2.RetryInfo()
@@ -88,12 +91,12 @@ class CallError(Exception):
     @classmethod
     def from_status(cls, status: status_pb2.Status) -> CallError:
         """The error that a peer sent. A peer's reasons and details are kept, known to us or not."""
-        reason, metadata, retry_after = "", {}, None
+        reason, domain, metadata, retry_after = "", DOMAIN, {}, None
         rest = []
         for detail in status.details:
             info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
             if not reason and detail.Unpack(info):
-                reason, metadata = info.reason, dict(info.metadata)
+                reason, domain, metadata = info.reason, info.domain or DOMAIN, dict(info.metadata)
             elif retry_after is None and detail.Unpack(retry):
                 retry_after = retry.retry_delay.ToNanoseconds() / 1e9
             else:
@@ -105,6 +108,7 @@ class CallError(Exception):
             retry_after=retry_after,
             code=_CODES.get(status.code, grpc.StatusCode.UNKNOWN),
             details=tuple(rest),
+            domain=domain,
         )
 
     @classmethod

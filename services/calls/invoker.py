@@ -61,6 +61,7 @@ class ChannelInvoker:
         self._channel = channel
         self._unary: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
         self._stream: dict[str, grpc.aio.UnaryStreamMultiCallable[bytes, bytes]] = {}
+        self._reflection_paths = list(REFLECTION_PATHS)
 
     async def unary(self, path: str, body: bytes, ingress: Ingress) -> Answer:
         """As Invoker says."""
@@ -94,22 +95,30 @@ class ChannelInvoker:
         self, requests: Sequence[reflection_pb2.ServerReflectionRequest]
     ) -> list[reflection_pb2.ServerReflectionResponse]:
         """As Invoker says. Peers speak v1, v1alpha or both; the messages are the same."""
-        last: grpc.aio.AioRpcError | None = None
-        for path in REFLECTION_PATHS:
-            ask = self._channel.stream_stream(
-                path,
-                request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
-                response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
-            )
-            call = ask(iter(requests), timeout=10.0)
+        refusal: grpc.aio.AioRpcError | None = None
+        for path in self._reflection_paths:
             try:
-                return [answer async for answer in call]
+                answers = await self._ask(path, requests)
             except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+                # INTERNAL: so ends grpc.aio a stream that the peer refuses while questions are still being written.
+                if error.code() not in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL):
                     raise _away(error) from error
-                last = error
-        assert last is not None
-        raise _away(last) from last
+                refusal = error
+            else:
+                self._reflection_paths.sort(key=lambda other: other != path)  # the next time this one first
+                return answers
+        assert refusal is not None
+        raise _away(refusal) from refusal
+
+    async def _ask(
+        self, path: str, requests: Sequence[reflection_pb2.ServerReflectionRequest]
+    ) -> list[reflection_pb2.ServerReflectionResponse]:
+        ask = self._channel.stream_stream(
+            path,
+            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        return [answer async for answer in ask(iter(requests), timeout=10.0)]
 
 
 def _metadata(ingress: Ingress) -> tuple[tuple[str, str], ...]:

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 
 from delphis.type.v1 import options_pb2
+from gateway.faults import Reasons
 from services.calls import pipeline as pipeline_module
 from services.calls.errors import CallError, reasons
 from services.calls.method import Call, Method, MethodTable, Stream, Unary
@@ -118,3 +120,11 @@ def test_errors_survive_the_wire_with_their_details() -> None:
             error.code,
         )
         assert 400 <= reasons()[reason].http_status < 600
+
+
+def test_a_peers_reason_stays_the_peers() -> None:
+    status = status_pb2.Status(code=5, message="No such book.")
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason="INTERNAL", domain="acme.example"))
+    error = CallError.from_status(status)
+    assert (error.reason, error.domain, error.status()) == ("INTERNAL", "acme.example", status)
+    assert Reasons().http_status(error) == 404, "our reason of that name is another one"

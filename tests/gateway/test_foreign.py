@@ -155,7 +155,8 @@ def test_failure(foreign: Foreign) -> None:
     assert (reply.json["code"], reply.json["message"]) == (6, "There is one.")
     by_type = {detail["@type"]: detail for detail in reply.json["details"]}
     assert by_type["type.googleapis.com/acme.Unknown"]["value"] == "AQ=="
-    assert by_type["type.googleapis.com/google.rpc.ErrorInfo"]["reason"] == "BURNT"
+    info = by_type["type.googleapis.com/google.rpc.ErrorInfo"]
+    assert (info["reason"], info["domain"]) == ("BURNT", "acme.example")
     assert by_type["type.googleapis.com/acme.library.v1.Author"]["fullName"] == "x"
 
 
