@@ -9,7 +9,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from gateway import scalars
-from gateway.dialect import Dialect, is_map
+from gateway.dialect import Dialect, is_map, is_object_when_unset
 from gateway.jsontext import kind_of, shown
 from gateway.wellknown_decode import Fill, well_known
 from services.calls.errors import invalid
@@ -48,8 +48,11 @@ class Decoders:
         name = field.name
         if field.message_type is not None:
             fill = self.of(field.message_type)
+            empty_is_unset = self.dialect.delfin and is_object_when_unset(field)
 
             def set_message(message: Any, value: object, path: str) -> None:
+                if empty_is_unset and value == {}:
+                    return
                 inner = getattr(message, name)
                 inner.SetInParent()
                 fill(inner, value, path)

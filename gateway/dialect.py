@@ -53,6 +53,11 @@ def is_secret(field: FieldDescriptor) -> bool:
     return bool(field.GetOptions().Extensions[options_pb2.secret])
 
 
+def is_object_when_unset(field: FieldDescriptor) -> bool:
+    """Whether SODA Delfin's dialect has `{}` for the field where it is unset, in place of null."""
+    return bool(field.GetOptions().Extensions[options_pb2.empty_object])
+
+
 def is_map(field: FieldDescriptor) -> bool:
     """Whether the field is a map."""
     return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)

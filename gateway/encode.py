@@ -15,7 +15,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from gateway import wellknown
-from gateway.dialect import INT64_TYPES, Dialect, enum_texts, is_map, is_secret
+from gateway.dialect import INT64_TYPES, Dialect, enum_texts, is_map, is_object_when_unset, is_secret
 from gateway.times import TimestampTexts
 from gateway.wellknown import Encode
 
@@ -148,7 +148,8 @@ class _Source:
         there = f"H({field.name!r})"
         zero = _ZERO.get(_python_type(field))
         if zero is None or _has_other_default(field):
-            return f"({self._value(field, get)} if {there} else None)"
+            unset = "{}" if self._dialect.delfin and is_object_when_unset(field) else "None"
+            return f"({self._value(field, get)} if {there} else {unset})"
         # Asking for presence costs more than reading: it is asked only where the value is the default.
         value = self._value(field, "x")
         if value == "x":

@@ -31,6 +31,11 @@ def is_secret(field: FieldDescriptor) -> bool:
     return bool(options.Extensions[options_pb2.secret]) and not is_map(field)
 
 
+def unset_is_object(field: FieldDescriptor) -> bool:
+    options: Any = field.GetOptions()
+    return bool(options.Extensions[options_pb2.empty_object])
+
+
 def scalars(field: FieldDescriptor) -> st.SearchStrategy[Any]:
     if field.cpp_type in INTEGERS:
         low, high = INTEGERS[field.cpp_type]
@@ -109,7 +114,7 @@ def _rewritten(plain: dict[str, Any], message: Any, **dialect: bool) -> dict[str
         if key not in plain:
             there_as_null = dialect["delfin"] or field.containing_oneof is None
             if there_as_null:
-                rewritten[key] = None
+                rewritten[key] = {} if dialect["delfin"] and unset_is_object(field) else None
             continue
         value, actual = plain[key], getattr(message, field.name)
         if is_map(field):

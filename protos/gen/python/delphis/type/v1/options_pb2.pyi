@@ -73,7 +73,8 @@ class _DialectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Dialect.Value
     DESCRIPTOR: _descriptor.EnumDescriptor
     DIALECT_UNSPECIFIED: _Dialect.ValueType  # 0
     """grpc-gateway's defaults: lowerCamelCase, 64-bit integers as strings, zero
-    values left out, google.rpc.Status as the error body.
+    values written and only unset `optional` and `oneof` fields left out,
+    google.rpc.Status as the error body.
     """
     DIALECT_DELFIN: _Dialect.ValueType  # 1
     """The dialect of SODA Delfin's REST API: snake_case, integers as JSON
@@ -86,7 +87,8 @@ class Dialect(_Dialect, metaclass=_DialectEnumTypeWrapper):
 
 DIALECT_UNSPECIFIED: Dialect.ValueType  # 0
 """grpc-gateway's defaults: lowerCamelCase, 64-bit integers as strings, zero
-values left out, google.rpc.Status as the error body.
+values written and only unset `optional` and `oneof` fields left out,
+google.rpc.Status as the error body.
 """
 DIALECT_DELFIN: Dialect.ValueType  # 1
 """The dialect of SODA Delfin's REST API: snake_case, integers as JSON
@@ -168,6 +170,7 @@ RESOURCE_FIELD_NUMBER: _builtins.int
 SECRET_FIELD_NUMBER: _builtins.int
 REFERENCES_FIELD_NUMBER: _builtins.int
 RESPONSE_HEADER_FIELD_NUMBER: _builtins.int
+EMPTY_OBJECT_FIELD_NUMBER: _builtins.int
 TEXT_FIELD_NUMBER: _builtins.int
 CODE_FIELD_NUMBER: _builtins.int
 HTTP_STATUS_FIELD_NUMBER: _builtins.int
@@ -189,6 +192,10 @@ of this kind on the same array. The inventory makes relations from it.
 """
 response_header: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
 """Over REST the field is sent as this response header instead of in a body."""
+empty_object: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
+"""Over REST in the dialect of SODA Delfin the field, a message, is an empty
+object instead of null where it is unset.
+"""
 text: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, _builtins.str]
 """The text of the value on the wire of the REST API. Where it is absent, the
 text is the value's name without the enum's prefix, in lower case. Texts
