@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from delphis.type.v1 import options_pb2
+from services.auth import authenticator as authenticator_module
 from services.auth import service_token, tokens
 from services.auth.authenticator import TokenAuthenticator
 from services.auth.secret import PREFIX, hash_of, new_secret
@@ -88,7 +89,10 @@ async def test_our_own_processes_are_known_by_a_token_outside_the_store(
         TokenAuthenticator(store).authenticate(SERVICE)
 
 
-async def test_another_process_token_is_known_soon_and_its_end_too(tmp_path: Path, store: Store) -> None:
+async def test_another_process_token_is_known_soon_and_its_end_too(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authenticator_module, "REFRESH_SECONDS", 0.1)
     authenticator = TokenAuthenticator(store)
     await authenticator.start()
     other = Store.open(f"sqlite:///{tmp_path / 'store.db'}")

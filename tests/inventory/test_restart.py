@@ -13,6 +13,7 @@ from delphis.type.v1 import storage_pb2
 from services.inventory import times
 from services.inventory.jobs import records, schedule
 from services.inventory.jobs.records import Superseded
+from services.store.schema.jobs import jobs
 from services.store.schema.storages import storages
 from services.store.statement import statement
 from tests.inventory.core import core, until
@@ -55,10 +56,12 @@ async def test_what_fell_due_meanwhile_is_synced_soon_but_not_all_at_once(
         made = [await first.synced(port) for port in (1, 2)]
         past = statement(update(storages).values(next_sync_at=times.now() - times.HOUR))
         await first.store.write(lambda connection: connection.run(past))
-        jobs = {storage.id: (await first.state(storage.id)).job_id for storage in made}
+        known = {storage.id: (await first.state(storage.id)).job_id for storage in made}
     async with core(tmp_path) as second:
         for storage in made:
-            state = await until(partial(second.state, storage.id), lambda state: state.job_id != jobs[state.storage_id])
+            state = await until(
+                partial(second.state, storage.id), lambda state: state.job_id != known[state.storage_id]
+            )
             assert (await second.ended(state.job_id)).requested_by == "schedule"
 
 
@@ -85,6 +88,21 @@ async def test_an_old_attempt_writes_nothing(tmp_path: Path) -> None:
         with pytest.raises(Superseded):
             await store.write(partial(records.check, job=new))
         assert (await running.get(storage.id)).sync_outcome == OK
+
+
+async def test_a_sync_in_whose_course_core_after_core_died_is_given_up(tmp_path: Path) -> None:
+    async with core(tmp_path) as first:
+        storage = await first.register(1, **{"latency_ms.volumes": "60000"})
+        job_id = (await first.state(storage.id)).job_id
+        await until(partial(first.job, job_id), lambda job: job.state == job_pb2.JOB_STATE_RUNNING)
+        died = statement(update(jobs).values(attempt=records.MOST_ATTEMPTS))
+        await first.store.write(lambda connection: connection.run(died))
+    async with core(tmp_path) as second:
+        job = await second.job(job_id)
+        assert job.state == job_pb2.JOB_STATE_FAILED
+        assert job.error_msg
+        assert (await second.get(storage.id)).sync_status == storage_pb2.SYNC_STATUS_SYNCED
+        assert await second.sync(storage.id)
 
 
 async def test_old_jobs_and_request_ids_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

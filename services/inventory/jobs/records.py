@@ -26,6 +26,8 @@ OPEN = (WAITING, RUNNING)  # neighbours, which makes them a range in SQL
 SYNC = job_pb2.JOB_TYPE_SYNC
 REMOVAL = job_pb2.JOB_TYPE_REMOVAL
 
+MOST_ATTEMPTS = 10
+"""A job that was running at so many ends of cores is suspected of having caused them."""
 MOST_JOBS = 200_000
 """So many are kept at most: a thousand arrays every 15 minutes make half of that in a day."""
 
@@ -91,6 +93,11 @@ _CANCEL = statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"), jobs.c.state.between(*OPEN))
     .values(state=CANCELLED, ended_at=bindparam("now"), error_msg=bindparam("why"), kinds=bindparam("kinds"))
+)
+_GIVE_UP = statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"))
+    .values(state=FAILED, ended_at=bindparam("now"), error_code=bindparam("code"), error_msg=bindparam("why"))
 )
 _REQUEUE = statement(update(jobs).where(jobs.c.state == RUNNING).values(state=WAITING))
 _HOLDS = statement(
@@ -193,6 +200,13 @@ def end(connection: Connection, job: Job, state: int, *, code: str = "", message
 def cancel(connection: Connection, job_id: bytes, why: str, kinds: bytes = b"") -> bool:
     """Stops a job that waits or runs; False where it had ended."""
     return connection.run(_CANCEL, {"job_id": job_id, "now": times.now(), "why": why, "kinds": kinds}) > 0
+
+
+def give_up(connection: Connection, job: Job) -> None:
+    """Ends a job in whose course core after core has died: it may be what kills them."""
+    why = f"The core ended {job.attempt} times while it ran; it is not tried again by itself."
+    values = {"code": "InternalError", "why": why}
+    connection.run(_GIVE_UP, {**values, "job_id": job.id, "now": times.now()})
 
 
 def requeue_running(connection: Connection) -> None:

@@ -146,13 +146,12 @@ def start_sync(connection: Connection, row: StorageRow, requested_by: str, batch
             "it first.",
             metadata={"storage_id": uuids.text(row.id)},
         )
-    if row.sync_status == rows.SYNCING:
-        running = records.open_job_of(connection, row.no)
-        job_id = uuids.text(running.id) if running is not None else ""
+    running = records.open_job_of(connection, row.no) if row.sync_status == rows.SYNCING else None
+    if running is not None:
         raise CallError(
             "STORAGE_IS_SYNCING",
-            f"The storage {uuids.text(row.id)} is being synced; wait for the job {job_id}.",
-            metadata={"storage_id": uuids.text(row.id), "job_id": job_id},
+            f"The storage {uuids.text(row.id)} is being synced; wait for the job {uuids.text(running.id)}.",
+            metadata={"storage_id": uuids.text(row.id), "job_id": uuids.text(running.id)},
         )
     job = records.add(connection, records.SYNC, row.no, row.id, requested_by, batch_id)
     rows.change(connection, row.no, sync_status=rows.SYNCING)
@@ -213,6 +212,10 @@ def _recover(connection: Connection) -> tuple[list[tuple[Job, Pair]], list[Stora
         row = rows.by_no(connection, job.storage_no)
         if row is None:
             records.cancel(connection, job.id, "The storage was removed.")
+            continue
+        if job.attempt >= records.MOST_ATTEMPTS:
+            log.error("sync %s of storage %s is given up", uuids.text(job.id), uuids.text(row.id))
+            records.give_up(connection, job)
             continue
         busy.add(job.storage_no)
         waiting.append((job, Pair(row.driver_vendor, row.driver_model)))
