@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 GROUP_SECONDS = 0.1
 """A transaction takes no further work after this time, so that what is done is not kept waiting."""
 GROUP_SIZE = 256
-RETRIES = 3
+RETRIES = 5
 
 
 @dataclass(slots=True, eq=False)
@@ -38,6 +38,8 @@ class _Work:
     result: Any = None
     error: BaseException | None = None
     runs: int = 0
+    alone: bool = False
+    """It gets a transaction of its own: with others it met a deadlock."""
 
 
 @dataclass(slots=True)
@@ -103,9 +105,12 @@ class Writer:
                 log.exception("the writer failed in an unforeseen way")
             self.metrics.busy_seconds += time.monotonic() - began
 
-    def _take(self) -> _Work | None:
+    def _take(self, *, alone: bool) -> _Work | None:
+        """The next work. Not `alone`: only one that may share a transaction."""
         with self._changed:
             while self._queue.waiting:
+                if self._queue.waiting[0].alone and not alone:
+                    return None
                 work = self._queue.waiting.popleft()
                 if not work.future.cancelled():
                     return work
@@ -121,14 +126,16 @@ class Writer:
         until = time.monotonic() + GROUP_SECONDS
         try:
             while len(group) < GROUP_SIZE and (not group or time.monotonic() < until):
-                work = self._take()
+                work = self._take(alone=not group)
                 if work is None:
                     break
                 group.append(work)
                 self._run(connection, work)
-                if not self._backend.in_transaction(connection):
+                if not self._backend.in_transaction(connection) or self._is_deadlock(work.error):
                     self._transaction_lost(group)
                     return
+                if work.alone:
+                    break
             topics = connection.take_signals()
             notify(connection, topics)
             connection.raw.execute("COMMIT")
@@ -158,11 +165,14 @@ class Writer:
             work.error = error
 
     def _transaction_lost(self, group: list[_Work]) -> None:
-        """The last work's fault (full disk, deadlock, lost connection) undid the whole transaction."""
+        """The last work's fault (full disk, deadlock, lost connection) undoes the whole transaction."""
         *others, culprit = group
         self._roll_back()
         error = culprit.error or StoreFault("write", "the transaction was ended by the database")
         if self._is_deadlock(error) and culprit.runs < RETRIES:
+            # Each alone holds few locks, in one order.
+            for work in group:
+                work.alone = True
             others.append(culprit)
         else:
             culprit.error = error
@@ -177,16 +187,12 @@ class Writer:
         self._answer(group, set())
 
     def _requeue(self, works: list[_Work]) -> None:
-        again = [work for work in works if work.error is None or work.runs < RETRIES]
-        for work in works:
-            if work not in again:
-                self._answer([work], set())
         with self._changed:
-            self._queue.waiting.extendleft(reversed(again))
+            self._queue.waiting.extendleft(reversed(works))
 
     def _fail_next(self, error: BaseException) -> None:
         self._roll_back()
-        work = self._take()
+        work = self._take(alone=True)
         if work is not None:
             work.error = error
             self._answer([work], set())
@@ -205,7 +211,7 @@ class Writer:
             self._connection = None
             connection.raw.close()
 
-    def _is_deadlock(self, error: BaseException) -> bool:
+    def _is_deadlock(self, error: BaseException | None) -> bool:
         psycopg = self._backend.psycopg
         return psycopg is not None and isinstance(
             error, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, insert, select, update
 from delphis.driver.v1 import storage_driver_pb2
 from delphis.inventory.v1 import change_pb2
 from services.calls.errors import CallError
-from services.inventory.changes.reading import changes_after
+from services.inventory.changes.reading import changes_after, oldest
 from services.inventory.kinds import KINDS
 from services.inventory.sync.body import message
 from services.inventory.sync.kind_sync import sync_kind
@@ -136,7 +136,7 @@ class Array:
         number = await number_of(self.store, self.id)
 
         def read(connection: Connection) -> Any:
-            return changes_after(connection, self.seen, 1_000_000, storage_no=number)
+            return changes_after(connection, self.seen or oldest(connection), 1_000_000, storage_no=number)
 
         found = await self.store.scan(read)
         self.seen = found.vector

@@ -21,6 +21,11 @@ from services.store.statement import sql, statement
 
 _HEADS = statement(select(change_positions.c.storage_no, change_positions.c.position))
 _HEAD = statement(select(change_positions.c.position).where(change_positions.c.storage_no == bindparam("storage_no")))
+_OLDEST_TEXT = (
+    "SELECT p.storage_no, coalesce((SELECT b.first FROM change_blocks b WHERE b.storage_no = p.storage_no"
+    " ORDER BY b.last LIMIT 1) - 1, p.position) FROM change_positions p"
+)
+_OLDEST = sql(sqlite=_OLDEST_TEXT, postgresql=_OLDEST_TEXT)
 _FIRST_UNSEEN = sql(
     sqlite="""SELECT min(found) FROM (
         SELECT (SELECT b.no FROM change_blocks b
@@ -67,10 +72,15 @@ def heads(connection: Connection, storage_no: int | None = None) -> Vector:
     return {storage_no: connection.value(_HEAD, (storage_no,)) or 0}
 
 
+def oldest(connection: Connection) -> Vector:
+    """The positions before the oldest changes that are kept, of all storages."""
+    return dict(connection.all(_OLDEST))
+
+
 def changes_after(
     connection: Connection, seen: Vector, limit: int, *, storage_no: int | None = None, kinds: Collection[str] = ()
 ) -> Found:
-    """At most `limit` changes that `seen` lacks.
+    """At most `limit` changes that `seen` lacks; a storage that it does not name is one of which nothing was seen.
 
     Raises:
         CallError: CHANGE_POSITION_EXPIRED where some of them are no longer kept.
@@ -81,12 +91,11 @@ def changes_after(
             raise _expired()
     found = Found(dict(seen))
     for _, number, first, last, kind, body in _unseen(connection, seen, now, storage_no):
-        before = found.vector.get(number)
-        if before is not None:
-            if last <= before:
-                continue
-            if first > before + 1:
-                raise _expired()
+        before = found.vector.get(number, 0)
+        if last <= before:
+            continue
+        if first > before + 1:
+            raise _expired()
         if found.count >= limit:
             found.more = True
             break
@@ -160,7 +169,7 @@ def _unseen(connection: Connection, seen: Vector, now: Vector, storage_no: int |
 def _check_complete(vector: Vector, now: Vector) -> None:
     """All blocks were read: where a storage still has unseen changes, they are gone."""
     for number, position in now.items():
-        if number in vector and vector[number] < position:
+        if vector.get(number, 0) < position:
             raise _expired()
 
 

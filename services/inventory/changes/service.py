@@ -10,7 +10,7 @@ from delphis.inventory.v1 import change_pb2 as pb
 from services.calls.errors import CallError, invalid
 from services.calls.method import Call, Method, methods_of, stream, unary
 from services.inventory.changes import token as tokens
-from services.inventory.changes.reading import Found, changes_after, heads
+from services.inventory.changes.reading import Found, changes_after, heads, oldest
 from services.inventory.changes.recording import TOPIC
 from services.inventory.kinds import KINDS, STORAGE
 from services.inventory.resources.storage import number_of
@@ -50,7 +50,7 @@ class _Changes:
             raise invalid("page_size", f"{request.page_size} is negative.")
         kinds = _checked("kind", [request.kind] if request.kind else [])
         query = f"{request.storage_id}\0{request.kind}"
-        seen: tokens.Vector = {}
+        seen: tokens.Vector | None = None
         if request.page_token:
             given = tokens.read(request.page_token, query)
             if given is None:
@@ -64,7 +64,8 @@ class _Changes:
 
         def read(connection: Connection) -> Found:
             number = number_of(connection, request.storage_id) if request.storage_id else None
-            return changes_after(connection, seen, size, storage_no=number, kinds=kinds)
+            begin = seen if seen is not None else oldest(connection)
+            return changes_after(connection, begin, size, storage_no=number, kinds=kinds)
 
         found = await self._store.scan(read)
         return _answer(found.parts, tokens.written(found.vector, query) if found.more else "")
@@ -92,7 +93,7 @@ class _Changes:
 
     async def _begin(self, request: pb.WatchChangesRequest, number: int | None) -> tokens.Vector:
         if request.resume_token == START:
-            return {}
+            return await self._store.read(oldest)
         if not request.resume_token:
             return await self._store.read(lambda connection: heads(connection, number))
         seen = tokens.read(request.resume_token, _WATCH)
