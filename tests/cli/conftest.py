@@ -16,6 +16,7 @@ import pytest
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+from delphis.driver.v1 import storage_driver_pb2
 from delphis.inventory.v1 import inventory_pb2, inventory_pb2_grpc, job_pb2, job_pb2_grpc
 from delphis.registry.v1 import registry_pb2, registry_pb2_grpc
 from delphis.type.v1 import storage_pb2
@@ -162,6 +163,13 @@ class Registry(registry_pb2_grpc.RegistryServiceServicer):
             name="dev.acme.old", state=registry_pb2.DRIVER_STATE_LOAD_FAILED, error="no module named pyacme"
         )
         return registry_pb2.ListDriversResponse(drivers=[box, broken])
+
+    def RestartDriver(self, request: Any, context: Any) -> registry_pb2.Driver:
+        self.server.note(request, context)
+        field = storage_driver_pb2.AccessField(
+            path="extra_attributes.pod", required=True, default_value="a", description="The pod to look at."
+        )
+        return registry_pb2.Driver(name=request.name, state=registry_pb2.DRIVER_STATE_SERVING, access_fields=[field])
 
 
 @pytest.fixture

@@ -76,6 +76,8 @@ def test_register_from_a_file_with_secrets(server: Server, tmp_path: Path) -> No
         ("rest: {hots: x, password: sentinel}", "hots"),
         ("rest: {password: sentinel", "neither YAML nor JSON"),
         ("- sentinel", "no mapping"),
+        ("extra_attributes: sentinel", "extra_attributes holds no mapping"),
+        ("rest: sentinel", "rest holds no mapping"),
     ],
 )
 def test_register_says_what_is_wrong_with_a_file(server: Server, tmp_path: Path, content: str, complaint: str) -> None:
@@ -211,6 +213,12 @@ def test_drivers_list_shows_broken_ones_too(server: Server) -> None:
     assert "load_failed" in answer.out
 
 
+def test_driver_says_what_it_wants_to_know(server: Server) -> None:
+    answer = call(server, "drivers", "restart", "dev.acme.box")
+    assert answer.code == 0, answer.err
+    assert "extra_attributes.pod   yes        a         The pod to look at." in answer.out
+
+
 def test_method_that_the_server_lacks_is_explained(server: Server) -> None:
     answer = call(server, "drivers", "show", "dev.acme.box")
     assert answer.code == 1
@@ -269,6 +277,7 @@ def test_server_that_is_away_or_silent_is_exit_code_3(silent: str) -> None:
         ["storages", "sync", "id", "--all"],
         ["--output", "xml", "storages", "list"],
         ["--timeout", "0", "storages", "list"],
+        ["--server", "http://127.0.0.1:8191", "storages", "list"],
         ["frobnicate"],
     ],
 )

@@ -120,3 +120,12 @@ def print_driver(driver: registry_pb2.Driver) -> None:
                 for host in driver.hosts
             ),
         )
+    if driver.access_fields:
+        click.echo()
+        print_table(
+            ["ACCESS FIELD", "REQUIRED", "DEFAULT", "WHAT IT IS"],
+            (
+                [field.path, text(field, "required"), text(field, "default_value"), field.description]
+                for field in driver.access_fields
+            ),
+        )

@@ -83,10 +83,20 @@ def version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> No
         ctx.exit()
 
 
+def grpc_address(_ctx: click.Context, parameter: click.Parameter, server: str) -> str:
+    """Click callback: the address, unless it is that of REST."""
+    if server.startswith(("http://", "https://")):
+        raise click.BadParameter(
+            f"{server!r} is a URL; give the HOST:PORT of gRPC, such as 127.0.0.1:8191", param=parameter
+        )
+    return server
+
+
 @click.command(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--server",
     metavar="HOST:PORT",
+    callback=grpc_address,
     default="127.0.0.1:8191",
     envvar="DELPHIS_SERVER",
     show_default=True,
@@ -129,8 +139,8 @@ def delphis(
 ) -> None:
     """One API to every storage array you own.
 
-    Commands that talk to a server take --server and a token; it is never given on the command line, where other
-    users of the machine could read it.
+    These options stand before the command: delphis --output json storages list. A token is never given on the
+    command line, where other users of the machine could read it.
     """
     ctx.obj = Settings(
         server=server,

@@ -28,6 +28,7 @@ def from_file(file: IO[str] | None) -> inventory_pb2.RegisterStorageRequest:
         content = yaml.safe_load(file)
         if not isinstance(content, dict):
             raise click.UsageError(f"--access {file.name}: holds no mapping with keys such as rest, ssh, labels")
+        check_mappings(content, file.name)
         return ParseDict(content, request)
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
@@ -36,6 +37,16 @@ def from_file(file: IO[str] | None) -> inventory_pb2.RegisterStorageRequest:
         raise click.UsageError(f"--access {file.name}{at}: is neither YAML nor JSON") from None
     except ParseError as error:
         raise click.UsageError(f"--access {file.name}: {error}") from None
+
+
+def check_mappings(content: dict[str, object], file: str) -> None:
+    """Refuse what stands in place of a block. protobuf would quote it, and with it perhaps a secret."""
+    for field in inventory_pb2.RegisterStorageRequest.DESCRIPTOR.fields:
+        if field.message_type is None or not field.message_type.file.package.startswith("delphis."):
+            continue
+        for key in {field.name, field.json_name} & content.keys():
+            if not isinstance(content[key], dict | None):
+                raise click.UsageError(f"--access {file}: {key} holds no mapping")
 
 
 def password(username: str | None, *, from_stdin: bool) -> str | None:
