@@ -22,6 +22,6 @@ def show(settings: CoreSettings, ready: dict[str, Any]) -> None:
     if settings.auth == "none":
         lines.append("  Without authentication every process on this machine, drivers included, has full access.")
     if settings.demo:
-        lines.append("  Try:  curl http://" + ready["http"] + "/v1/storages")
+        lines.append(f"  Try:  curl {ready['rest']}/storages")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()

@@ -5,7 +5,6 @@ They import what they need when they run: the command line must answer at once.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -192,8 +191,3 @@ def db_token_create(name: str, scopes: str, data_dir: Path, database: str | None
         click.echo(create(database or sqlite_url(data_dir.absolute()), name, scopes))
     except StartFailure as failure:
         _fail(failure)
-
-
-def checkout() -> Path:
-    """The folder that holds our drivers."""
-    return Path(os.environ.get("DELPHIS_HOME", Path(__file__).parents[2]))

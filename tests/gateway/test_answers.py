@@ -75,6 +75,14 @@ def test_enum_that_is_not_listed(local: Running) -> None:
     assert after[name] == before.get(name, 0) + 1
 
 
+def test_access_blocks_that_are_not_used(rest: Running) -> None:
+    rest.stub.answers["GetAccessInfo"] = access_pb2.AccessInfo(rest=access_pb2.RestAccess(host="h"))
+    found = rest.client.get("/v1/storages/s/access-info").json
+    assert found["rest"]["host"] == "h"
+    assert (found["ssh"], found["cli"], found["smis"]) == ({}, {}, {})
+    assert found["created_at"] is None
+
+
 def test_secrets_do_not_leave(rest: Running) -> None:
     rest.stub.answers["GetAccessInfo"] = access_pb2.AccessInfo(
         storage_id="s",

@@ -189,3 +189,16 @@ def test_errors_and_warnings_are_scrubbed_while_the_secret_is_known() -> None:
     assert isinstance(known, errors.BadResponse)
     assert b"token-of" not in unknown.details
     assert line == "a *** b"
+
+
+def test_no_thread_goes_on_with_old_secrets_while_new_ones_are_prepared() -> None:
+    class Observed(Secrets):
+        def _longest_first(self) -> tuple[str, ...]:
+            stale.append(self._stale)
+            return super()._longest_first()
+
+    stale: list[bool] = []
+    secrets = Observed()
+    secrets.add(1, ["sentinel"])
+    assert secrets.scrub("a sentinel") == "a ***"
+    assert stale == [True], "another thread would have found it fresh"

@@ -192,8 +192,8 @@ class Secrets:
         """The text with every secret in it replaced by `***`."""
         if self._stale:
             with self._lock:
-                self._stale = False
                 self._spellings = self._longest_first()
+                self._stale = False  # last: until then other threads must not go on with the old ones
         # A search for each is faster than one regular expression of thousands of alternatives (1,000 sessions).
         for spelling in self._spellings:
             if spelling in text:
