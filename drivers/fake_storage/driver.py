@@ -52,6 +52,7 @@ class FakeStorageDriver(StorageDriver):
         self._trouble = trouble.Trouble(self._settings.faults, key, self._array.dice("faults"))
 
     def connect(self, context: Context) -> None:
+        trouble.pause(context, self._settings.latency[settings.LOGIN])
         info = self.access_info
         for block in (info.rest, info.ssh, info.cli, info.smis):
             if block.password == _REFUSED:

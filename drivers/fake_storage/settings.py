@@ -18,7 +18,8 @@ from .kinds import DEFAULT_COUNTS, KINDS, MAX_COUNT
 ALIASES = {"pools": "storage_pools"}
 
 LATENCY = "latency_ms"
-PLACES_WITH_LATENCY = ("storage", *KINDS)
+LOGIN = "login"
+PLACES_WITH_LATENCY = (LOGIN, "storage", *KINDS)
 
 _OTHERS = ("seed", "array", "drift", "drift_period_s", "fail", "token", LATENCY)
 KNOWN = (
@@ -31,7 +32,7 @@ KNOWN = (
 
 @dataclass(frozen=True)
 class Settings:
-    """One array's settings. Latencies are in seconds, by `storage` or kind."""
+    """One array's settings. Latencies are in seconds, by `login`, `storage` or kind."""
 
     identity: Identity
     seed: str
@@ -59,12 +60,13 @@ def read(access_info: AccessInfo) -> Settings:
     period = _number(attributes, "drift_period_s", 0.0)
     if period and (changes.removed or changes.added):
         raise bad("drift_period_s", "'removed' and 'added' of the drift count syncs and go without a period")
+    every_call = _number(attributes, LATENCY, 0.0)
     return Settings(
         identity=Identity(address_of(access_info), attributes.get("array", "")),
         seed=attributes.get("seed", ""),
         counts=_counts(attributes),
         latency={
-            place: _number(attributes, f"{LATENCY}.{place}", _number(attributes, LATENCY, 0.0)) / 1000
+            place: _number(attributes, f"{LATENCY}.{place}", 0.0 if place == LOGIN else every_call) / 1000
             for place in PLACES_WITH_LATENCY
         },
         drift=changes,

@@ -97,7 +97,7 @@ def test_a_write_in_flight_fails_at_once_and_says_why(delphis: Up) -> None:
     delphis.wait_synced(storage_id)
     attributes = {
         "rest": {"host": "127.0.0.1", "port": 62, "username": "admin", "password": "secret-9c1f"},
-        "extra_attributes": {"volumes": "1", "latency_ms": "5000"},
+        "extra_attributes": {"volumes": "1", "latency_ms.login": "4000"},
     }
     assert delphis.ask("PUT", f"/v1/storages/{storage_id}/access-info", attributes).status == 200
     ended: list[tuple[float, grpc.RpcError]] = []
@@ -115,6 +115,7 @@ def test_a_write_in_flight_fails_at_once_and_says_why(delphis: Up) -> None:
     writer.start()
 
     def in_flight() -> bool:
+        assert not ended, ended
         drivers = {driver["name"]: driver for driver in delphis.get("/v1/drivers")["drivers"]}
         return any(host["calls_in_flight"] for host in drivers[FAKE]["hosts"])
 
