@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from array import array
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,10 @@ def test_a_body_is_the_drivers_part_and_the_cores(seq: int, updated_at: int, mis
     if missing:
         stored = body.with_missing(stored, True)
     assert body.framed(body.message(stored)) == stored
-    assert body.driver_part(stored, text) == part
+    maker = body.BodyMaker(STORAGE.bytes)
+    old_part, core = maker.parts(stored)
+    assert (old_part, body.core_id(core)) == (part, text)
+    assert maker.renewed(part, core, updated_at) == maker.body(part, text, seq, updated_at)
     volume = block_pb2.Volume.FromString(body.message(stored))
     assert (volume.name, volume.id, volume.storage_id) == (name, text, str(STORAGE))
     assert volume.created_at.ToMicroseconds() == seq >> 8
@@ -107,7 +111,7 @@ def test_spools_give_back_what_they_got(tmp_path: Path, own_limit: int) -> None:
     spool = Spool(budget, own_limit=own_limit, folder=str(tmp_path))
     items = [f"item {number}".encode() * (number % 7) for number in range(3 * CHUNK + 5)]
     for number, item in enumerate(items):
-        spool.add(item, number)
+        spool.extend([item], array("Q", [number]))
     for _ in range(2):
         found = [pair for chunk, numbers in spool.chunks() for pair in zip(chunk, numbers, strict=True)]
         assert found == [(item, number) for number, item in enumerate(items)]
@@ -123,7 +127,7 @@ def test_spools_share_a_budget(tmp_path: Path) -> None:
     spools = [Spool(budget, folder=str(tmp_path)) for _ in range(4)]
     for _ in range(4000):
         for spool in spools:
-            spool.add(b"x" * 1000, 0)
+            spool.extend([b"x" * 1000], array("Q", [0]))
     assert budget.used <= budget.limit + (4 << 20)
     for spool in spools:
         assert sum(len(items) for items, _ in spool.chunks()) == 4000

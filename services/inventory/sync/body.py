@@ -19,6 +19,8 @@ _STORAGE_ID = b"\xca\x0c\x24"  # field 201, 36 bytes
 _CREATED = b"\xd2\x0c"  # field 202
 _UPDATED = b"\xda\x0c"  # field 203
 _MISSING = b"\xe0\x0c\x01"  # field 204: true
+_FIXED = 3 + 36 + 3 + 36 + 15
+"""Bytes of the core's part up to the time of creation: two ids and a time."""
 _INITIATORS = b"\x92\x0d"  # field 210
 
 
@@ -90,14 +92,14 @@ class _Stamps:
     def field(self, at: int) -> bytes:
         second, rest = divmod(at, 1_000_000)
         if second != self._second:
-            seconds = varint(second)
-            # The nanoseconds take five bytes always; protobuf reads leading zeros of a varint as such.
-            self._head = b"".join((self._tag, _SMALL[len(seconds) + 7], b"\x08", seconds, b"\x10"))
+            # Both numbers take five bytes always (until the year 3058): protobuf allows leading zeros in a varint.
+            self._head = b"".join((self._tag, b"\x0c\x08", _five(second), b"\x10"))
             self._second = second
-        n = rest * 1000
-        return self._head + bytes(
-            (n & 127 | 128, n >> 7 & 127 | 128, n >> 14 & 127 | 128, n >> 21 & 127 | 128, n >> 28)
-        )
+        return self._head + _five(rest * 1000)
+
+
+def _five(n: int) -> bytes:
+    return bytes((n & 127 | 128, n >> 7 & 127 | 128, n >> 14 & 127 | 128, n >> 21 & 127 | 128, n >> 28 & 127))
 
 
 class BodyMaker:
@@ -105,16 +107,30 @@ class BodyMaker:
 
     def __init__(self, storage_id: bytes) -> None:
         self.prefix = id_prefix(storage_id)
+        # How the core's part of each of the array's rows begins.
+        self._id = _ID + f"{self.prefix.hex()}-".encode()
         self._storage = _STORAGE_ID + id_text(storage_id).encode()
         self._created = _Stamps(_CREATED)
         self._updated = _Stamps(_UPDATED)
 
-    def body(self, driver_part: bytes, id_: str, seq: int, updated_at: int) -> bytes:
-        """The stored bytes of a row."""
-        core = b"".join((_ID, id_.encode(), self._storage, self._created.field(micros(seq))))
+    def parts(self, body: bytes) -> tuple[bytes, bytes]:
+        """The driver's part of a body of this array, and of the core's what never changes: ids, time of creation."""
+        at = 2
+        while body[at - 1] > 0x7F:
+            at += 1
+        begin = body.rfind(self._id)
+        return body[at:begin], body[begin : begin + _FIXED]
+
+    def renewed(self, driver_part: bytes, core: bytes, updated_at: int) -> bytes:
+        """The stored bytes of a row that has another driver's part now."""
         if updated_at:
             core += self._updated.field(updated_at)
         return b"".join((_ITEM, varint(len(driver_part) + len(core)), driver_part, core))
+
+    def body(self, driver_part: bytes, id_: str, seq: int, updated_at: int) -> bytes:
+        """The stored bytes of a row."""
+        core = b"".join((_ID, id_.encode(), self._storage, self._created.field(micros(seq))))
+        return self.renewed(driver_part, core, updated_at)
 
 
 def message(body: bytes) -> bytes:
@@ -125,9 +141,9 @@ def message(body: bytes) -> bytes:
     return body[at:]
 
 
-def driver_part(body: bytes, id_: str) -> bytes:
-    """What the driver sent of the resource with this id, as it is stored."""
-    return message(body)[: body.rfind(_ID + id_.encode()) - len(body)]
+def core_id(core: bytes) -> str:
+    """The id in the core's part of a body."""
+    return core[3:39].decode()
 
 
 def framed(content: bytes) -> bytes:

@@ -46,6 +46,7 @@ async def read_stream(stream: AsyncIterator[bytes], seed: int, stored: dict[byte
     digest = xxhash.xxh3_128_digest
     take = stored.pop
     known = answer.matched.append
+    numbers = array("Q")
     async for data in stream:
         if answer.complete:
             raise CallError("DRIVER_BROKE_CONTRACT", "The driver sent more after the message that says `complete`.")
@@ -57,12 +58,17 @@ async def read_stream(stream: AsyncIterator[bytes], seed: int, stored: dict[byte
         for begin in range(0, len(items), SLICE):
             if begin:
                 await asyncio.sleep(0)
+            fresh: list[bytes] = []
             for item in items[begin : begin + SLICE]:
                 seq = take(digest(item, seed), None)
                 if seq is None:
-                    spool.add(item, len(answer.matched))
+                    fresh.append(item)
+                    numbers.append(len(answer.matched))
                 else:
                     known(seq)
+            if fresh:
+                spool.extend(fresh, numbers)
+                numbers = array("Q")
         answer.items += len(items)
         answer.complete = batch.complete
         for warning in batch.warnings:

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from services.inventory.kinds import KINDS, Kind
+from services.inventory.sync.difference import Difference
 from services.inventory.sync.wire import driver_part_class
 from services.store.connection import Connection, Row
 from services.store.statement import Statement, statement
@@ -119,6 +120,7 @@ class KindRows:
         self._full, self._full_of = self._update(set(self.columns) - {"seq", "storage_no", "id"})
         self._narrow, self._narrow_of = self._update(set(self.columns) - indexed)
         self._delta = f"delta_{table.name}"
+        self.difference = Difference(kind)
         self.values = _values_of(kind)
         """The name and the kind's columns of a driver part."""
 

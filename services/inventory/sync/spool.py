@@ -35,12 +35,12 @@ class Spool:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def add(self, item: bytes, number: int) -> None:
-        """Appends one item."""
-        self._items.append(item)
-        self._numbers.append(number)
+    def extend(self, items: list[bytes], numbers: array[int]) -> None:
+        """Appends items with their numbers."""
+        self._items += items
+        self._numbers += numbers
         # 40: what a bytes object and its place in a list take beside its content.
-        size = len(item) + 40
+        size = sum(map(len, items)) + 40 * len(items)
         self._bytes += size
         self._budget.used += size
         if self._bytes > self._own_limit or (self._budget.used > self._budget.limit and self._bytes > 1 << 20):

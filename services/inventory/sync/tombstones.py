@@ -46,7 +46,14 @@ class Tombstones:
         self._storage_no = storage_no
         self._kind = kind
         self._now = now
-        self.any = connection.one(_ANY, (storage_no, kind)) is not None
+        self._any: bool | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        if self._any is None:
+            self._any = self._connection.one(_ANY, (self._storage_no, self._kind)) is not None
+        return self._any
 
     def find(self, wanted: Sequence[tuple[str, str]]) -> dict[str, Tombstone]:
         """By native id, those that lie under a native id with this identity; of several the youngest."""
@@ -71,4 +78,4 @@ class Tombstones:
             for grave in graves
         ]
         _BULK.insert(self._connection, rows)
-        self.any = self.any or bool(rows)
+        self._any = True if rows else self._any

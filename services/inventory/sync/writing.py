@@ -17,8 +17,7 @@ from services.inventory.changes.recording import ChangeLog
 from services.inventory.kinds import Kind
 from services.inventory.sync import states
 from services.inventory.sync.absent import Absent
-from services.inventory.sync.body import BodyMaker, driver_part, id_text, mint
-from services.inventory.sync.difference import Difference
+from services.inventory.sync.body import BodyMaker, core_id, id_text, mint
 from services.inventory.sync.members import Members
 from services.inventory.sync.reading import Answer
 from services.inventory.sync.removal import Answer as Loss
@@ -33,7 +32,7 @@ from services.inventory.sync.result import (
     KindResult,
     StorageGone,
 )
-from services.inventory.sync.rows import MAX_NATIVE_ID, part_class_of, rows_of
+from services.inventory.sync.rows import MAX_NATIVE_ID, clean, part_class_of, rows_of
 from services.inventory.sync.tombstones import Tombstone, Tombstones
 from services.store.connection import Connection, Row
 
@@ -109,7 +108,8 @@ class KindWriter:
         self._kind = kind
         self._rows = rows_of(kind.name)
         self._parse = part_class_of(kind.name).FromString
-        self._difference = Difference(kind)
+        self._difference = self._rows.difference
+        self._identity = kind.identity_field
         self._bodies = BodyMaker(target.storage_id)
         self._no = target.before.storage_no
         self._events = target.before.loaded
@@ -228,14 +228,14 @@ class KindWriter:
             graves = self._tombstones.find([(item.native_id, self._rows.identity(item.part)) for item in items])
         numbers = self._connection.sequence.take(self._connection, len(items))
         ids = mint(self._bodies.prefix, numbers)
-        for item, seq, (text, id_) in zip(items, numbers, ids, strict=True):
+        for item, number, (text, id_) in zip(items, numbers, ids, strict=True):
             grave = graves.get(item.native_id)
-            if grave is None:
-                self._inserts.append(self._row(item, seq, id_, text, 0))
-            else:
+            seq, updated_at = number, 0
+            if grave is not None:
                 self._tombstones.open(grave)
-                self._inserts.append(self._row(item, grave.seq, grave.id, id_text(grave.id), self._target.now))
-                text = id_text(grave.id)
+                seq, id_, text, updated_at = grave.seq, grave.id, id_text(grave.id), self._target.now
+            body = self._bodies.body(item.content, text, seq, updated_at)
+            self._inserts.append(self._row(item, seq, id_, updated_at, body))
             if self._members.any:
                 self._members.add(item.native_id, item.part)
             if self._events:
@@ -256,40 +256,45 @@ class KindWriter:
         )
 
     def _update(self, item: _Item, row: _Known) -> None:
-        identity = self._rows.identity(item.part)
-        if self._kind.identity_field and identity and row.identity and identity != row.identity:
+        if self._is_another(item, row):
             self._flush(0)
             self._absent.delete([row.seq], log=False)
             self._removed += 1
             self._insert([item], {item.native_id: id_text(row.id)})
             return
-        text = id_text(row.id)
-        old = self._parse(driver_part(row.body, text))
-        fields = self._difference.fields(old, item.part)
+        old_part, core = self._bodies.parts(row.body)
+        fields = self._difference.fields(self._parse(old_part), item.part)
         if row.missing:
             fields.append("missing")
         # Without a difference the row is written for its bytes alone: another runtime, another schema.
         updated_at = self._target.now if fields else row.updated_at
         # A new schema may have columns that the old row lacks.
         indexed = not fields or not self._kind.indexed_fields.isdisjoint(fields)
-        self._updates[indexed].append(self._row(item, row.seq, row.id, text, updated_at))
-        if not fields:
+        body = self._bodies.renewed(item.content, core, updated_at)
+        self._updates[indexed].append(self._row(item, row.seq, row.id, updated_at, body))
+        if self._members.any and (not fields or self._members.touched_by(fields) or row.native_id != item.native_id):
             self._members.replace(row.native_id, item.native_id, item.part)
+        if not fields:
             return
         self._changed += 1
-        if self._members.touched_by(fields) or row.native_id != item.native_id:
-            self._members.replace(row.native_id, item.native_id, item.part)
         if self._events:
             self._log.add(
                 recording.CHANGED,
                 self._kind.name,
-                id_=text,
+                id_=core_id(core),
                 native_id=item.native_id,
                 name=item.part.name,
                 fields=fields,
             )
 
-    def _row(self, item: _Item, seq: int, id_: bytes, text: str, updated_at: int) -> Row:
+    def _is_another(self, item: _Item, row: _Known) -> bool:
+        """Whether the identities say that item and row are two things."""
+        if self._identity is None or not row.identity:
+            return False
+        identity = getattr(item.part, self._identity)
+        return bool(identity) and identity != row.identity and clean(identity) != row.identity
+
+    def _row(self, item: _Item, seq: int, id_: bytes, updated_at: int, body: bytes) -> Row:
         return (
             seq,
             self._no,
@@ -299,7 +304,7 @@ class KindWriter:
             *self._rows.values(item.part),
             updated_at,
             0,
-            self._bodies.body(item.content, text, seq, updated_at),
+            body,
         )
 
     def _rename(self) -> None:
@@ -312,10 +317,7 @@ class KindWriter:
             for item, names in chunk:
                 rows = (known.get(name) for name in names[:10])
                 row = next((row for row in rows if row is not None and row.seq in self._unmatched), None)
-                identity = self._rows.identity(item.part)
-                if row is None or (
-                    identity and row.identity and self._kind.identity_field and identity != row.identity
-                ):
+                if row is None or self._is_another(item, row):
                     fresh.append(item)
                 else:
                     self._unmatched.discard(row.seq)
