@@ -36,11 +36,6 @@ class Template:
     variables: tuple[Variable, ...]
     verb: str
 
-    @property
-    def shape(self) -> tuple[tuple[str, ...], str]:
-        """What the paths look like that match, whatever the variables' names."""
-        return self.segments, self.verb
-
 
 def parse(text: str) -> Template:
     """The template; BadTemplate where it is none."""

@@ -43,7 +43,7 @@ class Server:
         self.requests.append(request)
         self.metadata.append(metadata)
         if self.wants_token and metadata.get("authorization") != f"Bearer {TOKEN}":
-            context.abort(grpc.StatusCode.UNAUTHENTICATED, "no such token")
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "No such token.")
 
 
 def refuse(

@@ -230,6 +230,7 @@ def test_token_comes_from_environment_or_file(server: Server, tmp_path: Path) ->
     without = call(server, "storages", "list")
     assert without.code == 4
     assert "--token-file" in without.err
+    assert ".;" not in without.err
     assert call(server, "storages", "list", DELPHIS_TOKEN=TOKEN).code == 0
     file = tmp_path / "token"
     file.write_text(TOKEN + "\n")

@@ -55,7 +55,7 @@ class CallFailed(click.ClickException):
             message = f"{server} {what}; is a Delphis server running there? `--server HOST:PORT` names another"
         elif code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
             exit_code = NOT_PERMITTED
-            message = f"{said}; give a token with --token-file, or in DELPHIS_TOKEN"
+            message = f"{said.rstrip('.')}; give a token with --token-file, or in DELPHIS_TOKEN"
         elif code is grpc.StatusCode.UNIMPLEMENTED and not self.reason:
             message = f"{server} does not know this call; it may be older than this command ({said})"
         super().__init__(message)
