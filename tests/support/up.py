@@ -141,20 +141,20 @@ class Up:
         storage: dict[str, Any] = reply.json
         return storage
 
-    def wait_synced(self, storage_id: str, timeout: float = 60.0) -> dict[str, Any]:
+    def wait_synced(self, storage_id: str, timeout: float = 60.0, interval: float = 0.02) -> dict[str, Any]:
         """The storage as soon as no sync waits or runs."""
 
         def probe() -> dict[str, Any] | None:
             storage: dict[str, Any] = self.get(f"/v1/storages/{storage_id}")
             return storage if storage["sync_status"] == "SYNCED" else None
 
-        return wait_for("end of the sync", probe, timeout)
+        return wait_for("end of the sync", probe, timeout, interval)
 
-    def sync(self, storage_id: str, timeout: float = 60.0) -> dict[str, Any]:
+    def sync(self, storage_id: str, timeout: float = 60.0, interval: float = 0.02) -> dict[str, Any]:
         """Syncs and waits."""
         reply = self.ask("POST", f"/v1/storages/{storage_id}/sync")
         assert reply.status == 202, reply
-        return self.wait_synced(storage_id, timeout)
+        return self.wait_synced(storage_id, timeout, interval)
 
     def core_pid(self) -> int:
         """Process id of the core."""
