@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 
-from services.calls.errors import CallError, reasons
+from services.calls.errors import DOMAIN, CallError, reasons
 from services.router.targets import ResolvedTarget
 
 # What gRPC itself says when a connection breaks; a driver may say it too, so the host is asked before it is believed.
@@ -46,7 +46,7 @@ _REASON_OF_CODE = {
 def from_driver(error: CallError, *, driver: str, method: str) -> CallError:
     """The error of a driver as the contract allows it."""
     said = f"driver {driver} answered {method} with {error.code.name}"
-    if error.code in _NOT_A_DRIVERS_CODES or error.reason in _NOT_A_DRIVERS:
+    if error.code in _NOT_A_DRIVERS_CODES or (error.domain == DOMAIN and error.reason in _NOT_A_DRIVERS):
         return CallError(
             "DRIVER_BROKE_CONTRACT",
             f"{said}{f' and {error.reason}' if error.reason else ''}, which is not a driver's to say: {error.message}",
@@ -59,7 +59,7 @@ def from_driver(error: CallError, *, driver: str, method: str) -> CallError:
             metadata={"driver": driver, "method": method, "code": error.code.name},
             retry_after=error.retry_after,
         )
-    known = reasons().get(error.reason)
+    known = reasons().get(error.reason) if error.domain == DOMAIN else None
     if known is not None and known.code is not error.code:
         error.code = known.code
     return error

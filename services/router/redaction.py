@@ -24,7 +24,14 @@ def redact(error: CallError, access_info: access_pb2.AccessInfo, plain: Iterable
         metadata = {key: value.replace(secret, _MASK) for key, value in metadata.items()}
     if message == error.message and metadata == error.metadata:
         return error
-    return CallError(error.reason, message, metadata=metadata, retry_after=error.retry_after, code=error.code)
+    return CallError(
+        error.reason,
+        message,
+        metadata=metadata,
+        retry_after=error.retry_after,
+        code=error.code,
+        domain=error.domain,
+    )
 
 
 def _secrets(message: Message, plain: frozenset[str]) -> Iterator[str]:

@@ -143,3 +143,19 @@ def test_no_one_answers_at_the_address_of_a_ceph(delphis: Up) -> None:
     reply = delphis.ask("POST", "/v1/storages", body)
     assert (reply.status, reply.json["error_code"]) == (400, "InvalidIpOrPort"), reply.text
     assert "sentinel-77aa" not in reply.text + delphis.log()
+
+
+def test_access_info_as_it_is_shown_can_be_sent_back(delphis: Up) -> None:
+    storage = delphis.register(52, volumes="1")
+    delphis.wait_synced(storage["id"])
+    path = f"/v1/storages/{storage['id']}/access-info"
+    shown = delphis.get(path)
+    assert shown["ssh"] == {}
+    assert "password" not in shown["rest"]
+    sent = {block: shown[block] for block in ("rest", "ssh", "cli", "smis")}
+    without_password = delphis.ask("PUT", path, sent)
+    assert (without_password.status, without_password.json["error_code"]) == (400, "InvalidInput")
+    sent["rest"] = {**shown["rest"], "password": "secret-9c1f"}
+    reply = delphis.ask("PUT", path, sent)
+    assert reply.status == 200, reply
+    assert reply.json["rest"] == shown["rest"]

@@ -262,11 +262,14 @@ class InventoryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateAccessInfo(self, request, context):
-        """Changes how one array is reached. A given block replaces the stored one, but
-        for its secrets, which are kept where they are not given; a block that is
-        not given stays. The new access info is stored only if the array answers to
-        it with the registered serial number; then its session is reset. No other
-        storage is touched.
+        """Changes how one array is reached. A given block replaces the stored one; a
+        block that is not given stays. `rest`, `cli` and `smis` name their password
+        again. What else is secret, and what proves the array (`tls`, `pub_key`,
+        `pub_key_type`, `host_key_policy`), is kept where it is not given; a kept
+        secret is not sent to another host, so with a new host it must be given
+        (INVALID_INPUT names it). The new access info is stored only if the array
+        answers to it with the registered serial number; then its session is reset.
+        No other storage is touched.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class JobServiceStub(object):
-    """Shows jobs. Ended jobs are kept for 7 days.
+    """Shows jobs. Ended jobs are kept for 7 days, at most
+    200,000 of them.
     """
 
     def __init__(self, channel):
@@ -53,7 +54,8 @@ class JobServiceStub(object):
 
 
 class JobServiceServicer(object):
-    """Shows jobs. Ended jobs are kept for 7 days.
+    """Shows jobs. Ended jobs are kept for 7 days, at most
+    200,000 of them.
     """
 
     def GetJob(self, request, context):
@@ -80,7 +82,8 @@ class JobServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelJob(self, request, context):
-        """Stops a job that waits or runs. What it has already written stays.
+        """Stops a job that waits or runs. What it has already written stays. A removal
+        can't be stopped: BAD_REQUEST.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
@@ -117,7 +120,8 @@ def add_JobServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class JobService(object):
-    """Shows jobs. Ended jobs are kept for 7 days.
+    """Shows jobs. Ended jobs are kept for 7 days, at most
+    200,000 of them.
     """
 
     @staticmethod

@@ -27,7 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class JobServiceStub:
-    """Shows jobs. Ended jobs are kept for 7 days."""
+    """Shows jobs. Ended jobs are kept for 7 days, at most
+    200,000 of them.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -49,7 +51,8 @@ class JobServiceStub:
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     """
     CancelJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.CancelJobRequest, _job_pb2.Job]
-    """Stops a job that waits or runs. What it has already written stays.
+    """Stops a job that waits or runs. What it has already written stays. A removal
+    can't be stopped: BAD_REQUEST.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -58,7 +61,9 @@ class JobServiceStub:
 
 @_typing.type_check_only
 class JobServiceAsyncStub(JobServiceStub):
-    """Shows jobs. Ended jobs are kept for 7 days."""
+    """Shows jobs. Ended jobs are kept for 7 days, at most
+    200,000 of them.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetJob: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.Job]  # type: ignore[assignment]
@@ -77,7 +82,8 @@ class JobServiceAsyncStub(JobServiceStub):
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     """
     CancelJob: _aio.UnaryUnaryMultiCallable[_job_pb2.CancelJobRequest, _job_pb2.Job]  # type: ignore[assignment]
-    """Stops a job that waits or runs. What it has already written stays.
+    """Stops a job that waits or runs. What it has already written stays. A removal
+    can't be stopped: BAD_REQUEST.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -85,7 +91,9 @@ class JobServiceAsyncStub(JobServiceStub):
     """
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Shows jobs. Ended jobs are kept for 7 days."""
+    """Shows jobs. Ended jobs are kept for 7 days, at most
+    200,000 of them.
+    """
 
     @_abc_1.abstractmethod
     def GetJob(
@@ -120,7 +128,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_pb2.CancelJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
-        """Stops a job that waits or runs. What it has already written stays.
+        """Stops a job that waits or runs. What it has already written stays. A removal
+        can't be stopped: BAD_REQUEST.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
