@@ -32,8 +32,7 @@ class Connection:
 
     def one(self, statement: Statement, parameters: Parameters = ()) -> Row | None:
         """The first row, or None."""
-        text, values = statement.prepared(self.dialect).bind(parameters)
-        row: Row | None = self.raw.execute(text, values).fetchone()
+        row: Row | None = self._run(statement, parameters).fetchone()
         return row
 
     def value(self, statement: Statement, parameters: Parameters = ()) -> Any:
@@ -43,22 +42,26 @@ class Connection:
 
     def all(self, statement: Statement, parameters: Parameters = ()) -> list[Row]:
         """All rows."""
-        text, values = statement.prepared(self.dialect).bind(parameters)
-        rows: list[Row] = self.raw.execute(text, values).fetchall()
+        rows: list[Row] = self._run(statement, parameters).fetchall()
         return rows
 
     def rows(self, statement: Statement, parameters: Parameters = (), *, size: int = 1000) -> Iterator[list[Row]]:
         """The rows in lists of at most `size`."""
-        text, values = statement.prepared(self.dialect).bind(parameters)
-        cursor = self.raw.execute(text, values)
+        cursor = self._run(statement, parameters)
         while rows := cursor.fetchmany(size):
             yield rows
 
     def run(self, statement: Statement, parameters: Parameters = ()) -> int:
         """Runs a statement and says how many rows it touched."""
-        text, values = statement.prepared(self.dialect).bind(parameters)
-        count: int = self.raw.execute(text, values).rowcount
+        count: int = self._run(statement, parameters).rowcount
         return count
+
+    def _run(self, statement: Statement, parameters: Parameters) -> Any:
+        text, values = statement.prepared(self.dialect).bind(parameters)
+        if self.dialect == "sqlite":
+            return self.raw.execute(text, values)
+        # As text, bytes would come in hexadecimal.
+        return self.raw.execute(text, values, binary=True)
 
     def many(self, statement: Statement, rows: Iterable[Parameters]) -> int:
         """Runs a statement for each row. Tuples in the order of the statement's names are the fast form."""

@@ -84,7 +84,7 @@ class Statement:
 
     def _prepare(self, dialect: Dialect) -> Prepared:
         mark = "?" if dialect == "sqlite" else "%s"
-        if self._clause is None:
+        if self._clause is None or dialect in self._texts:
             text = self._texts[dialect]
             return Prepared(_NAMED.sub(mark, text), _NAMED.findall(text), {}, mark)
         compiled: Any = self._clause.compile(dialect=DIALECTS[dialect])
@@ -102,9 +102,12 @@ def _is_required(compiled: Any, name: str) -> bool:
     return bind is None or bool(bind.required)
 
 
-def statement(clause: ClauseElement) -> Statement:
-    """A statement made of Core constructs. Values that vary are `bindparam("name")`, lists `expanding=True`."""
-    return Statement(clause)
+def statement(clause: ClauseElement, *, postgresql: str | None = None) -> Statement:
+    """A statement made of Core constructs. Values that vary are `bindparam("name")`, lists `expanding=True`.
+
+    `postgresql` is text for that database alone, with the same parameters as `:name`, lists as arrays.
+    """
+    return Statement(clause, {"postgresql": postgresql} if postgresql else None)
 
 
 def sql(*, sqlite: str, postgresql: str) -> Statement:

@@ -103,7 +103,13 @@ class KindRows:
             table.c.body,
         )
         natives: BindParameter[Any] = bindparam("native_ids", expanding=True)
-        self.by_native = statement(select(*known).where(of_storage, table.c.native_id.in_(natives)))
+        # Without statistics of a new table, PostgreSQL would read the whole storage for each IN.
+        wanted = ", ".join(f"t.{column.name}" for column in known)
+        self.by_native = statement(
+            select(*known).where(of_storage, table.c.native_id.in_(natives)),
+            postgresql=f"SELECT {wanted} FROM unnest(:native_ids::text[]) n(native_id)"
+            f" JOIN {table.name} t ON t.storage_no = :storage_no AND t.native_id = n.native_id",
+        )
         seqs: BindParameter[Any] = bindparam("seqs", expanding=True)
         removed = (table.c.seq, table.c.id, table.c.native_id, table.c.name)
         self.for_removal = statement(

@@ -196,7 +196,9 @@ class KindWriter:
         self._insert(fresh)
 
     def _known(self, native_ids: Iterable[str]) -> dict[str, _Known]:
-        rows = self._connection.all(self._rows.by_native, (self._no, list(dict.fromkeys(native_ids))))
+        rows = self._connection.all(
+            self._rows.by_native, {"storage_no": self._no, "native_ids": list(dict.fromkeys(native_ids))}
+        )
         return {row[0]: _Known(*row) for row in rows}
 
     def _came_first(self, item: _Item, row: _Known) -> bool:

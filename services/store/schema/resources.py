@@ -44,6 +44,8 @@ def resource_table(name: str, *columns: Column[int] | Column[str]) -> Table:
         bigint("updated_at"),
         flag("missing"),
         blob("body"),
+        # Room for new versions of rows beside the old ones: then PostgreSQL leaves the indexes alone (HOT).
+        postgresql_with={"fillfactor": "75"},
     )
     Index(f"{name}_id", table.c.id, unique=True)
     Index(f"{name}_native", table.c.storage_no, table.c.native_id, unique=True)

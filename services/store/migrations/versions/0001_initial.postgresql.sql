@@ -69,7 +69,8 @@ CREATE TABLE controllers (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX controllers_id ON controllers (id);
 
@@ -95,7 +96,8 @@ CREATE TABLE disks (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX disks_id ON disks (id);
 
@@ -128,7 +130,8 @@ CREATE TABLE filesystems (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX filesystems_id ON filesystems (id);
 
@@ -205,7 +208,8 @@ CREATE TABLE masking_views (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX masking_views_id ON masking_views (id);
 
@@ -246,7 +250,8 @@ CREATE TABLE port_groups (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX port_groups_id ON port_groups (id);
 
@@ -273,7 +278,8 @@ CREATE TABLE ports (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX ports_id ON ports (id);
 
@@ -301,7 +307,8 @@ CREATE TABLE qtrees (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX qtrees_id ON qtrees (id);
 
@@ -328,7 +335,8 @@ CREATE TABLE quotas (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX quotas_id ON quotas (id);
 
@@ -372,7 +380,8 @@ CREATE TABLE shares (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX shares_id ON shares (id);
 
@@ -397,7 +406,8 @@ CREATE TABLE storage_host_groups (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX storage_host_groups_id ON storage_host_groups (id);
 
@@ -422,7 +432,8 @@ CREATE TABLE storage_host_initiators (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX storage_host_initiators_id ON storage_host_initiators (id);
 
@@ -450,7 +461,8 @@ CREATE TABLE storage_hosts (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX storage_hosts_id ON storage_hosts (id);
 
@@ -482,7 +494,8 @@ CREATE TABLE storage_pools (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX storage_pools_id ON storage_pools (id);
 
@@ -572,7 +585,8 @@ CREATE TABLE volume_groups (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX volume_groups_id ON volume_groups (id);
 
@@ -597,7 +611,8 @@ CREATE TABLE volumes (
     missing INTEGER DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (seq)
-);
+)
+ WITH (fillfactor = 75);
 
 CREATE UNIQUE INDEX volumes_id ON volumes (id);
 
