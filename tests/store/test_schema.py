@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +133,17 @@ def test_sqlite_files_are_in_wal_mode(tmp_path: Path) -> None:
     raw = sqlite3.connect(path)
     assert raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     raw.close()
+
+
+def test_opening_a_file_loads_neither_alembic_nor_what_postgresql_needs(tmp_path: Path) -> None:
+    """Each of them costs a tenth of a second or more at start-up."""
+    script = f"""
+import asyncio, sys
+from services.store.engine import Store
+asyncio.run(Store.open("sqlite:///{tmp_path}/store.db").close())
+loaded = [name for name in ("alembic", "psycopg", "sqlalchemy.dialects.postgresql") if name in sys.modules]
+sys.exit(f"loaded: {{loaded}}" if loaded else 0)
+"""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

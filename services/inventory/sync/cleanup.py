@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 
 from sqlalchemy import Table, bindparam, delete, select
 
@@ -34,7 +35,11 @@ def _some_of(table: Table, *key: str) -> Statement:
     return statement(select(*columns).where(table.c.storage_no == bindparam("no")).limit(ROWS))
 
 
-_KIND_TABLES = [(kind.table.name, _some_of(kind.table, "seq"), rows_of(kind.name).delete) for kind in KINDS.values()]
+@cache
+def _some_rows(kind: str) -> Statement:
+    return _some_of(KINDS[kind].table, "seq")
+
+
 _TOMBSTONES = _some_of(tombstones, "seq")
 _DELETE_TOMBSTONES = statement(delete(tombstones).where(tombstones.c.seq.in_(bindparam("seqs", expanding=True))))
 _MEMBERS = _some_of(members, "storage_no", "relation", "native_id", "member")
@@ -57,8 +62,8 @@ async def remove_resources(store: Store, storage_no: int) -> int:
     nothing more, since its transaction looks first.
     """
     count = 0
-    for _, some, remove in _KIND_TABLES:
-        count += await _remove_all(store, storage_no, some, remove)
+    for name in KINDS:
+        count += await _remove_all(store, storage_no, _some_rows(name), rows_of(name).delete)
     await _remove_all(store, storage_no, _TOMBSTONES, _DELETE_TOMBSTONES)
     while await store.write(lambda connection: _remove_members(connection, storage_no)):
         pass

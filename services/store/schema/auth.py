@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Index, Table
 
-from services.store.schema.columns import bigint, blob, metadata, row_number, text
+from services.store.schema.columns import COUNTED, bigint, blob, metadata, row_number, text
 
 tokens = Table(
     "tokens",
@@ -32,6 +32,6 @@ audit_entries = Table(
     text("reason"),
     text("request_id"),
     text("peer"),
-    sqlite_autoincrement=True,
+    info=COUNTED,
 )
 Index("audit_entries_at", audit_entries.c.at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Index, Table
 
-from services.store.schema.columns import bigint, blob, integer, metadata, row_number, text
+from services.store.schema.columns import COUNTED, bigint, blob, integer, metadata, row_number, text
 
 change_positions = Table(
     "change_positions",
@@ -29,6 +29,6 @@ change_blocks = Table(
     bigint("at"),
     # The Changes, each serialised, with the tag and length of field 1 in front: a piece of a ListChangesResponse.
     blob("body"),
-    sqlite_autoincrement=True,
+    info=COUNTED,
 )
 Index("change_blocks_last", change_blocks.c.storage_no, change_blocks.c.last, unique=True)

@@ -6,11 +6,17 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, TextClause
 from sqlalchemy import text as sql_text
-from sqlalchemy.dialects import postgresql
 
 metadata = MetaData()
 
-_TEXT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+_TEXT = Text(collation="C").with_variant(Text(), "sqlite")
+
+# What only one database knows is in `info`, by the dialect's name, for `schema.snapshot`: as arguments of Table and
+# Index these options would load all of both dialects at start-up.
+COUNTED = {"sqlite": {"autoincrement": True}}
+"""The table's row_number is never given twice, even after the last row was deleted."""
+KEYED = {"sqlite": {"with_rowid": False}}
+"""The table lies in the order of its primary key."""
 
 
 def integer(name: str, *, default: int | None = 0, **options: Any) -> Column[Any]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Index, Sequence, Table
 
 from services.store.schema.columns import (
+    KEYED,
     bigint,
     blob,
     flag,
@@ -45,7 +46,7 @@ def resource_table(name: str, *columns: Column[int] | Column[str]) -> Table:
         flag("missing"),
         blob("body"),
         # Room for new versions of rows beside the old ones: then PostgreSQL leaves the indexes alone (HOT).
-        postgresql_with={"fillfactor": "75"},
+        info={"postgresql": {"with": {"fillfactor": "75"}}},
     )
     Index(f"{name}_id", table.c.id, unique=True)
     Index(f"{name}_native", table.c.storage_no, table.c.native_id, unique=True)
@@ -134,7 +135,7 @@ members = Table(
     text("relation", primary_key=True, default=None),
     text("native_id", primary_key=True, default=None),
     text("member", primary_key=True, default=None),
-    sqlite_with_rowid=False,
+    info=KEYED,
 )
 Index("members_member", members.c.storage_no, members.c.relation, members.c.member, members.c.native_id)
 

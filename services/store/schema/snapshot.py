@@ -11,21 +11,23 @@ from pathlib import Path
 from sqlalchemy.schema import CreateIndex, CreateSequence, CreateTable
 
 from services.store.schema import metadata
-from services.store.statement import DIALECTS, Dialect
+from services.store.statement import Dialect, dialect_of
 
 FOLDER = Path(__file__).parent
 
 
 def rendered(dialect: Dialect) -> str:
     """All tables and indexes as statements that end in `;` and an empty line."""
-    target = DIALECTS[dialect]
+    target = dialect_of(dialect)
     statements: list[str] = []
     if target.supports_sequences:
         statements.extend(str(CreateSequence(item).compile(dialect=target)) for item in metadata._sequences.values())
     for table in metadata.sorted_tables:
+        table.dialect_options[dialect].update(table.info.get(dialect, {}))
         statements.append(str(CreateTable(table).compile(dialect=target)))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             condition = getattr(index, "_ddl_if", None)
+            index.dialect_options[dialect].update(index.info.get(dialect, {}))
             if condition is None or condition.dialect == dialect:
                 statements.append(str(CreateIndex(index).compile(dialect=target)))
     return "".join(f"{_tidy(text)};\n\n" for text in statements)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from sqlalchemy import Index, Table
 from sqlalchemy import text as sql_text
 
-from services.store.schema.columns import bigint, blob, flag, integer, metadata, ordered_index, row_number, text
+from services.store.schema.columns import (
+    COUNTED,
+    KEYED,
+    bigint,
+    blob,
+    flag,
+    integer,
+    metadata,
+    ordered_index,
+    row_number,
+    text,
+)
 
 storages = Table(
     "storages",
@@ -42,12 +53,12 @@ storages = Table(
     bigint("updated_at"),
     # Not 0: being removed, and gone from all answers. The row goes last.
     bigint("deleted_at"),
-    sqlite_autoincrement=True,
+    info=COUNTED,
 )
 Index("storages_serial", storages.c.driver_vendor, storages.c.driver_model, storages.c.serial_number)
 ordered_index("storages_created", storages, "created_at", then="no")
 _REMOVED = sql_text("deleted_at > 0")
-Index("storages_deleted", storages.c.no, sqlite_where=_REMOVED, postgresql_where=_REMOVED)
+Index("storages_deleted", storages.c.no, info={"sqlite": {"where": _REMOVED}, "postgresql": {"where": _REMOVED}})
 
 storage_labels = Table(
     "storage_labels",
@@ -55,7 +66,7 @@ storage_labels = Table(
     integer("storage_no", primary_key=True, default=None, autoincrement=False),
     text("key", primary_key=True, default=None),
     text("value"),
-    sqlite_with_rowid=False,
+    info=KEYED,
 )
 Index("storage_labels_value", storage_labels.c.key, storage_labels.c.value, storage_labels.c.storage_no)
 
@@ -83,7 +94,7 @@ access_endpoints = Table(
     integer("port"),
     # A digest of the attributes that select one of several arrays behind the address.
     text("selector"),
-    sqlite_with_rowid=False,
+    info=KEYED,
 )
 Index("access_endpoints_address", access_endpoints.c.host, access_endpoints.c.port)
 
@@ -111,7 +122,7 @@ kind_states = Table(
     bigint("started_at"),
     bigint("ended_at"),
     bigint("last_success_at"),
-    sqlite_with_rowid=False,
+    info=KEYED,
 )
 
 request_ids = Table(
