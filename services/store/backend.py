@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from services.store.connection import Connection
 from services.store.errors import SchemaError, StoreFault
@@ -106,6 +106,7 @@ class Postgresql:
     def __init__(self, url: str) -> None:
         self.psycopg: ModuleType | None = importlib.import_module("psycopg")
         self.url = url
+        self._shown = _place(self.psycopg, url)
 
     def _connect(self, **options: Any) -> Any:
         assert self.psycopg is not None
@@ -114,10 +115,10 @@ class Postgresql:
                 self.url, autocommit=True, application_name="delphis", connect_timeout=10, **options
             )
         except self.psycopg.Error as error:
-            raise StoreFault(f"reach {without_password(self.url)}", error) from error
+            raise StoreFault(f"reach {self._shown}", error) from error
         if raw.info.server_version < 150000:
             raw.close()
-            raise SchemaError(f"{without_password(self.url)} is older than PostgreSQL 15. Update the server.")
+            raise SchemaError(f"{self._shown} is older than PostgreSQL 15. Update the server.")
         return raw
 
     def writer(self) -> Connection:
@@ -144,18 +145,24 @@ def backend_for(url: str) -> Sqlite | Postgresql:
         return Sqlite(unquote(rest[1:]))
     if separator and scheme in {"postgresql", "postgres"}:
         return Postgresql(url)
-    raise ValueError(
-        f"{without_password(url)!r} names no database: use sqlite:////absolute/path/file.db or postgresql://host/name"
-    )
+    # Where a password would be in what can't be read, nobody knows.
+    shown = f"{scheme}://…" if separator else "The text given"
+    raise ValueError(f"{shown} names no database: use sqlite:////absolute/path/file.db or postgresql://host/name")
 
 
-def without_password(url: str) -> str:
-    """The URL as it may be shown."""
+def _place(psycopg: ModuleType, url: str) -> str:
+    """Where the database is, as it may be shown. ValueError, without a word of the URL, where it can't be read.
+
+    A password with a character that should have been encoded ends up as a port, a host or a name, which libpq repeats.
+    """
     try:
-        parts = urlsplit(url)
-        if parts.password is None and "password=" not in parts.query:
-            return url
-        host = parts.netloc.rpartition("@")[2]
-        return parts._replace(netloc=f"{parts.username or ''}@{host}", query="").geturl()
-    except ValueError:
-        return url.partition("://")[0] + "://…"
+        parts = psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
+        parts = {"host": "@"}
+    host, port, name = (str(parts.get(key, "")) for key in ("host", "port", "dbname"))
+    if "@" in host + name or not f"0{port}".replace(",", "").isdecimal():
+        raise ValueError(
+            "The database URL can't be read: use postgresql://user:password@host:port/name, with percent-encoding"
+            " for special characters in user and password: %40 for @, %2F for /, %25 for %."
+        )
+    return f"postgresql://{host}{':' if port else ''}{port}/{name}"
