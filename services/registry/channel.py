@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 
 from delphis.driver.v1 import storage_driver_pb2
@@ -83,7 +84,10 @@ class HostChannel:
             if error.code in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND):
                 return True
             raise
-        status = health_pb2.HealthCheckResponse.FromString(answer).status
+        try:
+            status = health_pb2.HealthCheckResponse.FromString(answer).status
+        except DecodeError as error:
+            raise HostSilent(grpc.StatusCode.INTERNAL, "its answer is no HealthCheckResponse") from error
         return status == health_pb2.HealthCheckResponse.SERVING
 
     async def close(self) -> None:

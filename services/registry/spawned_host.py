@@ -71,7 +71,7 @@ class SpawnedHost(Host):
             ended = await self.process.kill()
             await self._undo(dial)
             raise StartFailed(message, exit_text=str(ended), log_tail=self.process.tail) from failure
-        except asyncio.CancelledError:
+        except BaseException:  # whatever it is, no process is left behind
             await self.process.kill()
             await self._undo(dial)
             raise

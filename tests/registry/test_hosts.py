@@ -179,14 +179,21 @@ async def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     [
         ("wrong_name", "it says that it is the driver 'somebody.else'"),
         ("no_service", "doesn't serve delphis.driver.v1"),
+        ("garbled_health", "its answer is no HealthCheckResponse"),
     ],
 )
 async def test_a_host_that_is_not_the_driver_is_refused(tmp_path: Path, behaviour: str, said: str) -> None:
     write_manifest(tmp_path / "drivers", "box", behaviour)
+    before = children()
     async with house(tmp_path) as home:
         error = await failure(home.pid(home.arrays.add("a1")))
         assert error.reason == "DRIVER_HOST_START_FAILED"
         assert said in error.message
+        assert children() <= before, "its process is left behind"
+
+
+def children() -> set[str]:
+    return set(Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text(encoding="ascii").split())
 
 
 async def test_a_host_whose_driver_does_not_load_serves_the_reason_and_goes_soon(tmp_path: Path) -> None:

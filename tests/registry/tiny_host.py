@@ -133,7 +133,13 @@ def first_time(path: str) -> bool:
 async def serve(behaviours: list[str]) -> None:
     server = grpc.aio.server()
     servicer = health.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    if "garbled_health" in behaviours:
+        check: Any = grpc.unary_unary_rpc_method_handler(garbled)
+        server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": check})]
+        )
+    else:
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     if "no_service" not in behaviours:
         driver = TinyDriver(behaviours, servicer)  # type: ignore[abstract]
         storage_driver_pb2_grpc.add_StorageDriverServicer_to_server(driver, server)
@@ -154,6 +160,10 @@ async def serve(behaviours: list[str]) -> None:
         loop.run_in_executor(None, flood)
     await stop.wait()
     await server.stop(2.0)
+
+
+async def garbled(request: bytes, context: Context) -> bytes:
+    return b"\xff"
 
 
 def flood() -> None:
