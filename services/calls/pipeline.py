@@ -144,10 +144,12 @@ class Pipeline:
                 raise
             raise failure from error
         finally:
-            close = getattr(answers, "aclose", None)
-            if close is not None:
-                await close()
-            self._end(call, began, code, reason)
+            try:
+                close = getattr(answers, "aclose", None)
+                if close is not None:
+                    await close()
+            finally:
+                self._end(call, began, code, reason)
 
     def _begin(self, method: Method, body: bytes, ingress: Ingress) -> tuple[Call, float]:
         loop = asyncio.get_running_loop()
@@ -174,10 +176,11 @@ class Pipeline:
                     f"{method.path} needs the scope {scope}, which the token {call.caller.name} lacks.",
                     metadata={"scope": scope, "caller": call.caller.name},
                 )
-        except CallError as error:
-            self._record(call, error.code, error.reason)
-            self.metrics.end(method.path, error.code.name, 0.0)
-            raise
+        except Exception as error:
+            failure = self._failure(error, call, expired=False)
+            self._record(call, failure.code, failure.reason)
+            self.metrics.end(method.path, failure.code.name, 0.0)
+            raise failure from error
         self.metrics.in_flight += 1
         return call, time.perf_counter()
 

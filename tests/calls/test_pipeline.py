@@ -14,7 +14,7 @@ from delphis.type.v1 import options_pb2
 from gateway.faults import Reasons
 from services.calls import pipeline as pipeline_module
 from services.calls.errors import CallError, reasons
-from services.calls.method import Call, Method, MethodTable, Stream, Unary
+from services.calls.method import Call, Caller, Method, MethodTable, Stream, Unary
 from services.calls.pipeline import AnonymousAdmin, Ingress, Pipeline
 
 
@@ -71,6 +71,39 @@ async def test_a_fault_names_the_request_and_not_its_text(caplog: pytest.LogCapt
     assert "req-7" in raised.value.message
     assert "hunter2" not in raised.value.message
     assert "RuntimeError" in caplog.text
+
+
+async def test_a_fault_of_the_authenticator_is_a_fault_like_others() -> None:
+    class Broken:
+        def authenticate(self, token: str | None) -> Caller:
+            raise RuntimeError("the secret is hunter2")
+
+    async def echo(body: bytes, call: Call) -> bytes:
+        return body
+
+    method = Method("/t.T/M", options_pb2.SCOPE_READ, True, 5.0, echo, None)
+    pipeline = Pipeline(MethodTable([method]), Broken())
+    with pytest.raises(CallError) as raised:
+        await pipeline.unary("/t.T/M", b"", ingress())
+    assert raised.value.reason == "INTERNAL"
+    assert "hunter2" not in raised.value.message
+    assert pipeline.metrics.ended["/t.T/M", "INTERNAL"].calls == 1
+    assert pipeline.metrics.in_flight == 0
+
+
+async def test_a_stream_that_fails_while_it_is_closed_is_counted_as_ended() -> None:
+    async def clings(body: bytes, call: Call) -> AsyncIterator[bytes]:
+        try:
+            yield b"one"
+        finally:
+            raise RuntimeError("can't be closed")
+
+    pipeline = served(stream=clings)
+    answers = pipeline.stream("/t.T/M", b"", ingress())
+    assert await anext(answers) == b"one"
+    with pytest.raises(RuntimeError, match="can't be closed"):
+        await answers.aclose()  # type: ignore[attr-defined]  # it is a generator
+    assert pipeline.metrics.in_flight == 0
 
 
 async def test_too_many_calls_at_once_are_told_when_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
