@@ -55,7 +55,10 @@ class TokenAuthenticator:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        await self._write_used()
+        try:
+            await self._write_used()
+        except StoreFault as fault:  # the rest of the core wants to end in order as well
+            log.warning("when tokens were last used is not written: %s", fault)
 
     async def refresh(self) -> None:
         """Reads the tokens anew."""
@@ -96,6 +99,8 @@ class TokenAuthenticator:
                 if not failing:
                     log.warning("tokens can't be read, those known so far stay valid: %s", fault)
                 failing = True
+            except Exception:  # else a token that is revoked from now on would stay valid
+                log.exception("reading the tokens failed by a fault of Delphis; trying again")
             else:
                 failing = False
 

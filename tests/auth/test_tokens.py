@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from services.auth.authenticator import TokenAuthenticator
 from services.auth.secret import PREFIX, hash_of, new_secret
 from services.calls.errors import CallError
 from services.store.engine import Store
+from services.store.errors import StoreFault
 from tests.inventory.core import until
 
 READ, OPERATE, ADMIN = options_pb2.SCOPE_READ, options_pb2.SCOPE_OPERATE, options_pb2.SCOPE_ADMIN
@@ -182,3 +184,33 @@ def test_the_service_token_comes_by_descriptor_or_file(tmp_path: Path) -> None:
     os.close(writing)
     with pytest.raises(service_token.ServiceTokenError):
         service_token.from_descriptor(reading)
+
+
+async def test_a_store_that_fails_does_not_end_the_reading_of_tokens(
+    store: Store, authenticator: TokenAuthenticator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(work: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "read", broken)
+        await create(store, "late")
+        await until(lambda: asyncio.sleep(0, "trying again" in caplog.text), bool)
+    secret = await create(store, "later")
+    await until(lambda: knows(authenticator, secret), bool)
+
+
+async def test_a_full_store_does_not_keep_the_core_from_ending(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = await create(store, "known")
+    authenticator = TokenAuthenticator(store)
+    await authenticator.start()
+    authenticator.authenticate(secret)
+
+    async def full(work: object) -> None:
+        raise StoreFault("write", "the disk is full")
+
+    monkeypatch.setattr(store, "write", full)
+    await authenticator.stop()
+    assert "the disk is full" in caplog.text
