@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import grpc
 
 from services.calls.errors import DOMAIN, CallError, reasons
@@ -11,6 +13,9 @@ from services.router.targets import ResolvedTarget
 MAYBE_LOST = frozenset(
     {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED}
 )
+# As google.rpc.ErrorInfo defines it.
+_REASON = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
+_LONGEST_WAIT = 86400.0
 # They speak of the caller of Delphis, or of what only the core can know.
 _NOT_A_DRIVERS = frozenset(
     {
@@ -45,6 +50,12 @@ _REASON_OF_CODE = {
 
 def from_driver(error: CallError, *, driver: str, method: str) -> CallError:
     """The error of a driver as the contract allows it."""
+    # It is stored with the sync, and PostgreSQL takes no NUL.
+    error.message = error.message.replace("\0", "")
+    if not _REASON.fullmatch(error.reason):
+        error.reason = ""
+    if error.retry_after is not None:
+        error.retry_after = min(max(error.retry_after, 0.0), _LONGEST_WAIT)
     said = f"driver {driver} answered {method} with {error.code.name}"
     if error.code in _NOT_A_DRIVERS_CODES or (error.domain == DOMAIN and error.reason in _NOT_A_DRIVERS):
         return CallError(

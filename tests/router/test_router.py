@@ -82,6 +82,15 @@ async def test_a_driver_does_not_speak_of_the_caller(home: House, code: grpc.Sta
     assert "array says no" in error.message
 
 
+async def test_what_no_store_or_client_takes_is_mended(home: House) -> None:
+    details = """details { [type.googleapis.com/google.rpc.ErrorInfo] { reason: "A\\000B" domain: "delphis.dev" } }
+        details { [type.googleapis.com/google.rpc.RetryInfo] { retry_delay { seconds: 9223372036854775807 } } }"""
+    error = await error_of(home, f'details=code: 14 message: "no\\000t now" {details}')
+    assert (error.reason, error.retry_after) == ("ARRAY_UNREACHABLE", 86400.0)
+    assert "\0" not in error.message
+    error.status()
+
+
 @pytest.mark.parametrize("reason", ["DRIVER_HOST_UNAVAILABLE", "ARRAY_QUARANTINED", "STORAGE_NOT_FOUND"])
 async def test_a_driver_does_not_say_what_is_the_routers(home: House, reason: str) -> None:
     details = f'details {{ [type.googleapis.com/google.rpc.ErrorInfo] {{ reason: "{reason}" domain: "delphis.dev" }} }}'
