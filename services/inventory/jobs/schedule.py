@@ -19,6 +19,7 @@ SPREAD_OVERDUE = 30 * times.SECOND
 AT_ONCE = 200
 """Storages that are looked at in one transaction."""
 _RETRY_SECONDS = 5.0
+_FAULT_SECONDS = 300.0
 
 
 def next_due(storage_id: bytes, interval: int, now: int) -> int:
@@ -78,13 +79,15 @@ class Schedule:
                 continue
             try:
                 await self._due(numbers)
+                continue
             except StoreFault as fault:
                 log.error("periodic syncs wait for the store: %s", fault)
-                again = times.now() + int(_RETRY_SECONDS * times.SECOND)
-                for no in numbers:
-                    self.set(no, again)
+                again = _RETRY_SECONDS
             except Exception:
                 log.exception("periodic syncs of %d storages failed by a fault of Delphis", len(numbers))
+                again = _FAULT_SECONDS
+            for no in numbers:
+                self.set(no, times.now() + int(again * times.SECOND))
 
     def _take(self, now: int) -> list[int]:
         numbers: list[int] = []
