@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 
 from tests.ceph.cluster import CephCluster
 from tests.sdk_http.server import closed_port
-from tests.support.up import Up, up, wait_for
+from tests.support.up import DELPHIS, Up, up, wait_for
 
 # The first test of a run starts the cluster.
 pytestmark = [pytest.mark.ceph, pytest.mark.timeout(300)]
@@ -157,7 +156,7 @@ def test_a_disk_dies_and_comes_back(delphis: Up, storage: dict[str, Any], ceph_c
 
 
 def test_the_command_line(delphis: Up, storage: dict[str, Any], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "delphis.cli.main", "--server", delphis.grpc, "storages", "list"]
+    command = [DELPHIS, "--server", delphis.grpc, "storages", "list"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert storage["serial_number"][:8] in done.stdout
