@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -104,8 +105,7 @@ class DriverHosts:
 
     async def stop(self, grace: float) -> None:
         """Ends all hosts."""
-        for slot in self.slots():
-            await slot.stop(grace)
+        await asyncio.gather(*(slot.stop(grace) for slot in self.slots()))
 
     def slots(self) -> list[HostSlot | EndpointSlot]:
         """The main slot, then those of probation."""

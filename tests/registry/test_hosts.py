@@ -233,6 +233,17 @@ async def test_a_host_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: P
         assert not alive(pid)
 
 
+async def test_hosts_on_probation_are_stopped_at_the_same_time(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "drivers", "box", "ignore_sigterm")
+    async with house(tmp_path) as home:
+        await home.pid(home.arrays.add("a1", f"once={tmp_path / 'died'},exit=3"))
+        await home.pid(home.arrays.add("a2"))
+        assert sum(slot.current is not None for slot in home.registry.supervisor.known()[0].slots()) == 2
+        before = time.monotonic()
+        await home.registry.stop(2.0)
+        assert time.monotonic() - before < 3.8, "one after the other takes four seconds"
+
+
 async def test_what_a_host_started_ends_with_it(tmp_path: Path) -> None:
     write_manifest(tmp_path / "drivers", "box", "child")
     async with house(tmp_path) as home:
