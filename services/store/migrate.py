@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from services.store.backend import Backend, Postgresql
 from services.store.connection import Connection
 from services.store.errors import SchemaError, translated
 from services.store.schema import HEAD, snapshot
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 log = logging.getLogger(__name__)
 
@@ -84,13 +87,11 @@ def _create(backend: Backend, connection: Connection, head: str) -> str:
 def _upgrade(backend: Backend, connection: Connection, url: str, version: str) -> None:
     # Loading Alembic takes a third of a second, so it is loaded here only.
     from alembic import command
-    from alembic.config import Config
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
     from sqlalchemy import create_engine, pool
 
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config = alembic_config()
     try:
         ScriptDirectory.from_config(config).get_revision(version)
     except CommandError:
@@ -111,12 +112,10 @@ def _upgrade(backend: Backend, connection: Connection, url: str, version: str) -
         engine.dispose()
 
 
-def migrated(url: str, connection: Any) -> None:
-    """Builds the schema over migrations alone, on an SQLAlchemy connection; for the test that compares it."""
-    from alembic import command
+def alembic_config() -> Config:
+    """Alembic's configuration; `attributes["connection"]` is to be set to an SQLAlchemy connection."""
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config

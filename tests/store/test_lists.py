@@ -386,6 +386,25 @@ async def test_pages_read_in_the_loop_walk_along_an_index(tmp_path: Path, kind: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+async def test_names_are_sought_in_each_array(tmp_path: Path, kind: str) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/store.db")
+    table = KINDS[kind].plural
+    for field, column in (("name", "name"), (KINDS[kind].native_field, "native_id")):
+        spec = list_of(kind, False, each=True)
+        wanted = listing(spec, ListRequest(filter=f"{field}=x"))
+        prepared = page._statement(spec, wanted.fields, wanted.order, "begin").prepared("sqlite")
+        text = f"EXPLAIN QUERY PLAN {prepared.text}"
+
+        def explain(connection: Connection, text: str = text) -> list[Any]:
+            found: list[Any] = connection.execute(text, [1] * text.count("?")).fetchall()
+            return found
+
+        rows = await store.read(explain)
+        assert f"(storage_no=? AND {column}=?)" in rows[0][3], (table, rows)
+    await store.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_whatever_sorts_or_scans_goes_to_a_thread(tmp_path: Path, kind: str) -> None:
     store = Store.open(f"sqlite:///{tmp_path}/store.db")
     for scoped in (False, True):

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import create_engine, pool
 
 from services.store.backend import backend_for
 from services.store.engine import Store
 from services.store.errors import SchemaError, StoreFault
-from services.store.migrate import bring_to_head, migrated
+from services.store.migrate import alembic_config, bring_to_head
 from services.store.schema import HEAD, metadata, snapshot
 from services.store.statement import Dialect
 
@@ -47,8 +48,10 @@ def _schema(url: str) -> list[Any]:
 def _migrate(url: str) -> None:
     engine_url = url if url.startswith("sqlite") else "postgresql+psycopg://" + url.partition("://")[2]
     engine = create_engine(engine_url, poolclass=pool.NullPool)
+    config = alembic_config()
     with engine.begin() as bind:
-        migrated(url, bind)
+        config.attributes["connection"] = bind
+        command.upgrade(config, "head")
     engine.dispose()
 
 

@@ -64,28 +64,33 @@ class Listing:
 
     def run(self, connection: Connection, scope: Mapping[str, Any] | None = None) -> Page:
         """The page. `scope` are values of parameters in the spec's `always`."""
+        return self.page(self.rows(connection, {**self.parameters(connection), **(scope or {})}))
+
+    def parameters(self, connection: Connection) -> dict[str, Any]:
+        """What the query is run with: what fields are compared with, how many rows, after which keys."""
         token = self.request.page_token
         parameters: dict[str, Any] = {f"value_{place}": value for place, value in enumerate(self.values)}
-        parameters |= scope or {}
-        cursor = self._cursor(connection, token) if token else ()
-        parameters |= {f"key_{place}": value for place, value in enumerate(cursor)}
+        if token:
+            parameters |= {f"key_{place}": value for place, value in enumerate(self._cursor(connection, token))}
         # A token of ours continues behind what the first page skipped.
         parameters["skip"] = 0 if token and not token.startswith(AFTER) else self.request.skip
         parameters["count"] = self.size + 1
-        rows = self._rows(connection, parameters, continued=bool(token))
+        return parameters
+
+    def page(self, rows: list[Row]) -> Page:
+        """The page of rows that end with their keys; one more than the page's size says that there are more."""
         width = len(self.spec.columns)
         more = len(rows) > self.size
         rows = rows[: self.size]
-        return Page(
-            [row[:width] for row in rows],
-            self._token(rows[-1][width:]) if more else "",
-        )
+        return Page([row[:width] for row in rows], self._token(rows[-1][width:]) if more else "")
 
-    def _rows(self, connection: Connection, parameters: dict[str, Any], *, continued: bool) -> list[Row]:
+    def rows(self, connection: Connection, parameters: dict[str, Any]) -> list[Row]:
+        """The rows, each followed by its keys: after the keys among the parameters, if there are some."""
+
         def query(where: Where) -> list[Row]:
             return connection.all(_statement(self.spec, self.fields, self.order, where), parameters)
 
-        if not continued:
+        if "key_0" not in parameters:
             return query("begin")
         one_way = len({key.descending for key in self.order}) == 1
         if len(self.order) != 2 or not one_way or parameters["skip"]:

@@ -14,6 +14,7 @@ from services.inventory.listing.spec import Field, ListSpec, enum_value, time_va
 from services.inventory.sync.rows import clean
 from services.store.schema.storages import storages
 from services.store.sequence import STEP
+from services.store.statement import statement
 
 CHEAP_SKIP = 1000
 
@@ -34,9 +35,14 @@ def shown(kind: Kind) -> ColumnElement[bool]:
     return kind.table.c.storage_no.not_in(_REMOVED)
 
 
+LIVE = statement(select(storages.c.no).where(storages.c.deleted_at == 0))
+"""Numbers of the storages that are not being removed."""
+_IN_LIVE = select(storages.c.no).where(storages.c.deleted_at == 0).scalar_subquery()
+
+
 @cache
-def list_of(kind_name: str, scoped: bool) -> ListSpec:
-    """The list of a kind: of one storage (parameter `storage_no`), or of all."""
+def list_of(kind_name: str, scoped: bool, each: bool = False) -> ListSpec:
+    """The list of a kind: of one storage (parameter `storage_no`), or of all, `each` sought in turn."""
     kind = KINDS[kind_name]
     table = kind.table
     seq = table.c.seq
@@ -61,6 +67,11 @@ def list_of(kind_name: str, scoped: bool) -> ListSpec:
         fields[column.name] = Field(table.c[column.name], parse)
     for alias, name in kind.aliases.items():
         fields[alias] = fields[name]
+    where = shown(kind)
+    if scoped:
+        where = table.c.storage_no == bindparam("storage_no")
+    elif each:
+        where = table.c.storage_no.in_(_IN_LIVE)
     columns: tuple[ColumnElement[Any], ...] = (table.c.body,)
     if kind.name == "storage_host":
         columns = (table.c.body, table.c.storage_no, table.c.native_id)
@@ -70,7 +81,7 @@ def list_of(kind_name: str, scoped: bool) -> ListSpec:
         key=seq,
         columns=columns,
         fields=fields,
-        always=(table.c.storage_no == bindparam("storage_no"),) if scoped else (shown(kind),),
+        always=(where,),
         id=Field(table.c.id, _id_value),
     )
 
@@ -93,3 +104,21 @@ def is_cheap(kind: Kind, listing: Listing, *, scoped: bool) -> bool:
         return alone and (first == KEY or first in along or (first == "id" and not scoped))
     # One reference of one array, in order of creation: the index has it in that order.
     return scoped and len(fields) == 1 and fields <= indexed - {"wwn"} and first == KEY
+
+
+def is_sought_in_each(kind: Kind, listing: Listing) -> bool:
+    """Whether an index that begins with the array finds the few rows of all arrays that are compared."""
+    return bool({"name", kind.native_field} & set(listing.fields)) and not {"id", "wwn"} & set(listing.fields)
+
+
+def is_merged(kind: Kind, listing: Listing) -> bool:
+    """Whether each array's rows have the order in an index, so that a list of all arrays is theirs, merged."""
+    first = kind.aliases.get(listing.order[0].field, listing.order[0].field)
+    along = {column.name for column in kind.columns if column.indexed} - {"wwn"} | {"name", kind.native_field}
+    return (
+        not listing.fields
+        and len(listing.order) == 2
+        and first in along
+        and len({key.descending for key in listing.order}) == 1
+        and listing.request.skip <= CHEAP_SKIP
+    )

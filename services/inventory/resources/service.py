@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -12,9 +13,10 @@ from services.calls.errors import CallError
 from services.calls.method import Call, Method, Stream, Unary, methods_of, parse
 from services.inventory import uuids
 from services.inventory.kinds import KINDS, Kind
+from services.inventory.listing.merging import merged_page
 from services.inventory.listing.page import Listing, ListRequest, Page, UnknownMarker, listing
 from services.inventory.resources import hosts
-from services.inventory.resources.lists import is_cheap, list_of, shown
+from services.inventory.resources.lists import LIVE, is_cheap, is_merged, is_sought_in_each, list_of, shown
 from services.inventory.resources.storage import number_of
 from services.inventory.sync.body import message, varint
 from services.store.connection import Connection
@@ -63,7 +65,12 @@ def _list(store: Store, kind: Kind) -> Unary:
     def read(connection: Connection, wanted: Listing, storage_id: str) -> bytes:
         scope = {"storage_no": number_of(connection, storage_id)} if storage_id else {}
         try:
-            page = wanted.run(connection, scope)
+            if not storage_id and is_merged(kind, wanted):
+                numbers = [row[0] for row in connection.all(LIVE)]
+                one = list_of(kind.name, scoped=True)
+                page = merged_page(connection, wanted, parts=one, parameter="storage_no", values=numbers)
+            else:
+                page = wanted.run(connection, scope)
         except UnknownMarker as marker:
             raise _not_found(kind, marker.id) from None
         return _answer(page, hosts.completed(connection, page.rows) if with_initiators else None)
@@ -82,6 +89,8 @@ def _list(store: Store, kind: Kind) -> Unary:
                 request.storage_id,
             ),
         )
+        if not scoped and is_sought_in_each(kind, wanted):
+            wanted = replace(wanted, spec=list_of(kind.name, scoped=False, each=True))
         run = store.read if is_cheap(kind, wanted, scoped=scoped) else store.scan
         return await run(lambda connection: read(connection, wanted, request.storage_id))
 
