@@ -76,6 +76,8 @@ class Sqlite:
             raw.execute("PRAGMA cache_size=-32768")
             raw.execute("PRAGMA temp_store=MEMORY")
             raw.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
+            # What one large sync made of the log is given back to the disk.
+            raw.execute(f"PRAGMA journal_size_limit={WAL_PAGES * PAGE_BYTES}")
         except sqlite3.Error as error:
             raw.close()
             raise StoreFault(f"open {self.path}", error) from error
