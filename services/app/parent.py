@@ -23,7 +23,7 @@ STABLE_AFTER = 60.0
 class Parent:
     """Runs the core as a child process until told to stop.
 
-    A core that dies is started again; one that was never ready, or says that it can't start (exit code 2), is not.
+    A core that dies is started again, for ever; only one that never was ready is not.
     """
 
     def __init__(self, settings: CoreSettings, lock_fd: int, on_ready: Callable[[dict[str, Any]], None]) -> None:
@@ -47,7 +47,7 @@ class Parent:
             code = self._run_core()
             if self._stopping:
                 return 0 if code == 0 else 1
-            if code == 2 or not self._was_ready:
+            if not self._was_ready:
                 return code if code > 0 else 1
             failures = 0 if time.monotonic() - began > STABLE_AFTER else failures
             delay = BACKOFF[min(failures, len(BACKOFF) - 1)]

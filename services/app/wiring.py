@@ -57,7 +57,10 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
         inventory = Inventory(store, router, access, forget=registry.forget, authenticator=authenticator)
         await registry.start()
         stack.push_async_callback(registry.stop, DRAIN_GRACE)
-        await inventory.start()
+        try:
+            await inventory.start()
+        except StoreFault as fault:
+            raise StartFailure(str(fault)) from fault
         stack.push_async_callback(inventory.stop)
         methods = MethodTable(
             (*inventory.methods(), *RegistryService(registry).methods(), *router_service.methods(router))
