@@ -31,6 +31,7 @@ Ready = Callable[[dict[str, Any]], None]
 
 def run_process(settings: CoreSettings, on_ready: Ready) -> int:
     """Runs the core until SIGTERM or SIGINT; its exit code."""
+    gc.disable()  # it finds nothing while modules are loaded, and takes a tenth of the time
     process.harden()
     logs.configure(settings.log_format)
     try:
@@ -63,10 +64,11 @@ async def _run(settings: CoreSettings, on_ready: Ready) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with _core(settings) as where:
+        on_ready(where)
         # What start-up made stays: the collector need not look at it again (measured: worst stall 19 -> 9 ms).
         gc.collect()
         gc.freeze()
-        on_ready(where)
+        gc.enable()
         await stop.wait()
         log.info("stopping")
 
