@@ -84,7 +84,9 @@ def test_tells_the_caller_of_a_long_pause(serve: Serve, session: Make, context: 
 
 
 @pytest.mark.parametrize(
-    ("value", "low", "high"), [("7", 7, 7), (IN_AN_HOUR, 2400, 3600), ("soon", 10, 10), ("", 10, 10), ("-3", 10, 10)]
+    ("value", "low", "high"),
+    [("7", 7, 7), (IN_AN_HOUR, 2400, 3600), ("soon", 10, 10), ("", 10, 10), ("-3", 10, 10)],
+    ids=["seconds", "a date", "a word", "nothing", "negative"],
 )
 def test_how_the_pause_is_said(
     serve: Serve, session: Make, context: Context, value: str, low: float, high: float
