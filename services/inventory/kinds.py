@@ -120,7 +120,7 @@ class Kind:
     def references(self) -> tuple[Reference, ...]:
         """The fields that refer to other kinds."""
         return tuple(
-            Reference(found.name, found.GetOptions().Extensions[options_pb2.references], _repeated(found))
+            Reference(found.name, found.GetOptions().Extensions[options_pb2.references], found.is_repeated)
             for found in self.descriptor.fields
             if found.GetOptions().Extensions[options_pb2.references]
         )
@@ -134,7 +134,7 @@ class Kind:
     def seed(self) -> int:
         """What digests of rows begin with: another value for another schema or treatment of the message."""
         fields = sorted(
-            (found.number, found.name, found.type, _repeated(found))
+            (found.number, found.name, found.type, found.is_repeated)
             for found in self.descriptor.fields
             if found.number < CORE_FIELDS
         )
@@ -150,13 +150,6 @@ def enum_text(value: object) -> str:
         return str(text)
     first = value.type.values[0].name.removesuffix("UNSPECIFIED")  # type: ignore[attr-defined]
     return str(value.name.removeprefix(first).lower())  # type: ignore[attr-defined]
-
-
-def _repeated(described: FieldDescriptor) -> bool:
-    # The oldest runtimes that we support know `label` only, the newest `is_repeated` only.
-    if hasattr(described, "is_repeated"):
-        return bool(described.is_repeated)
-    return bool(getattr(described, "label") == FieldDescriptor.LABEL_REPEATED)  # noqa: B009 - gone in new ones
 
 
 def _numbers(described: FieldDescriptor) -> dict[str, int]:

@@ -31,6 +31,9 @@ class LeaseServiceStub(object):
     A lease only announces: whether the host lives is judged by the core's own
     connection to it. It binds driver name, pairs, the host's certificate and the
     token that asked for it.
+
+    The core does not serve this service yet: it comes with drivers shipped as
+    containers. Until then a manifest's `endpoint` names such a host.
     """
 
     def __init__(self, channel):
@@ -57,6 +60,9 @@ class LeaseServiceServicer(object):
     A lease only announces: whether the host lives is judged by the core's own
     connection to it. It binds driver name, pairs, the host's certificate and the
     token that asked for it.
+
+    The core does not serve this service yet: it comes with drivers shipped as
+    containers. Until then a manifest's `endpoint` names such a host.
     """
 
     def AcquireLease(self, request, context):
@@ -105,6 +111,9 @@ class LeaseService(object):
     A lease only announces: whether the host lives is judged by the core's own
     connection to it. It binds driver name, pairs, the host's certificate and the
     token that asked for it.
+
+    The core does not serve this service yet: it comes with drivers shipped as
+    containers. Until then a manifest's `endpoint` names such a host.
     """
 
     @staticmethod

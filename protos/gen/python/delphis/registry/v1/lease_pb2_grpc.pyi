@@ -32,6 +32,9 @@ class LeaseServiceStub:
     A lease only announces: whether the host lives is judged by the core's own
     connection to it. It binds driver name, pairs, the host's certificate and the
     token that asked for it.
+
+    The core does not serve this service yet: it comes with drivers shipped as
+    containers. Until then a manifest's `endpoint` names such a host.
     """
 
     @_typing.overload
@@ -56,6 +59,9 @@ class LeaseServiceAsyncStub(LeaseServiceStub):
     A lease only announces: whether the host lives is judged by the core's own
     connection to it. It binds driver name, pairs, the host's certificate and the
     token that asked for it.
+
+    The core does not serve this service yet: it comes with drivers shipped as
+    containers. Until then a manifest's `endpoint` names such a host.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -76,6 +82,9 @@ class LeaseServiceServicer(metaclass=_abc_1.ABCMeta):
     A lease only announces: whether the host lives is judged by the core's own
     connection to it. It binds driver name, pairs, the host's certificate and the
     token that asked for it.
+
+    The core does not serve this service yet: it comes with drivers shipped as
+    containers. Until then a manifest's `endpoint` names such a host.
     """
 
     @_abc_1.abstractmethod
