@@ -45,13 +45,13 @@ def _schema(url: str) -> list[Any]:
     return rows
 
 
-def _migrate(url: str) -> None:
+def _migrate(url: str, to: str = "head") -> None:
     engine_url = url if url.startswith("sqlite") else "postgresql+psycopg://" + url.partition("://")[2]
     engine = create_engine(engine_url, poolclass=pool.NullPool)
     config = alembic_config()
     with engine.begin() as bind:
         config.attributes["connection"] = bind
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
     engine.dispose()
 
 
@@ -67,6 +67,22 @@ def test_migrations_build_what_a_new_database_gets(database_url: str, second_url
     _migrate(database_url)
     bring_to_head(backend_for(second_url), second_url)
     assert _schema(database_url) == _schema(second_url)
+
+
+async def test_rows_outlive_the_upgrade_from_the_first_schema(database_url: str) -> None:
+    _migrate(database_url, "0001")
+    connection = backend_for(database_url).writer()
+    columns = "id, type, state, storage_no, storage_id, batch_id, attempt, error_msg, kinds"
+    mark = "?" if connection.dialect == "sqlite" else "%s"
+    values = (b"j" * 16, 1, 2, 3, b"s" * 16, b"", 4, "text", b"k")
+    connection.execute(f"INSERT INTO jobs ({columns}) VALUES ({', '.join([mark] * len(values))})", values)
+    connection.raw.close()
+    store = Store.open(database_url)
+    try:
+        text = f"SELECT {columns}, deaths, owner FROM jobs"
+        assert await store.scan(lambda opened: opened.execute(text).fetchall()) == [(*values, 0, 0)]
+    finally:
+        await store.close()
 
 
 def test_a_second_opening_changes_nothing(database_url: str) -> None:

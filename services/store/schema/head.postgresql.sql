@@ -159,6 +159,8 @@ CREATE TABLE jobs (
     error_code TEXT COLLATE "C" DEFAULT '' NOT NULL,
     error_msg TEXT COLLATE "C" DEFAULT '' NOT NULL,
     kinds BYTEA NOT NULL,
+    deaths INTEGER DEFAULT 0 NOT NULL,
+    owner INTEGER DEFAULT 0 NOT NULL,
     PRIMARY KEY (id)
 );
 

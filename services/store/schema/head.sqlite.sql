@@ -153,6 +153,8 @@ CREATE TABLE jobs (
     error_code TEXT DEFAULT '' NOT NULL,
     error_msg TEXT DEFAULT '' NOT NULL,
     kinds BLOB NOT NULL,
+    deaths INTEGER DEFAULT 0 NOT NULL,
+    owner INTEGER DEFAULT 0 NOT NULL,
     PRIMARY KEY (id)
 );
 

@@ -26,6 +26,10 @@ jobs = Table(
     text("error_msg"),
     # KindStates of an ended job: a serialised Job with nothing but `kinds`.
     blob("kinds"),
+    # Cores that ended while it ran, and were not stopped.
+    integer("deaths"),
+    # The core that runs it or has it in its queue, by its number in `store.presence`; 0: none.
+    integer("owner"),
 )
 Index("jobs_storage", jobs.c.storage_no, jobs.c.created_at)
 Index("jobs_state", jobs.c.state, jobs.c.created_at)
