@@ -17,6 +17,8 @@ from google.protobuf.message_factory import GetMessageClass
 from gateway.encode import Encoders
 
 MAX_BYTES = 16 * 1024 * 1024
+MAX_ITEM_BYTES = 64 * 1024
+"""Of a message that is an answer by itself: a larger one would push out many."""
 _OVERHEAD = 300  # bytes of Python objects for an item, about
 
 

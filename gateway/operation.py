@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import orjson
+from google.protobuf import empty_pb2
 from google.protobuf.message import DecodeError, EncodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
@@ -15,6 +16,8 @@ from gateway.bindings import WHOLE, Binding, find_field
 from gateway.codecs import Codecs
 from gateway.dialect import exact
 from gateway.listing import Listing
+from gateway.projection import PARAMETER, Projection, Projections
+from gateway.records import RecordWriter
 from gateway.wellknown import Encode
 from services.calls.errors import CallError, invalid
 
@@ -41,6 +44,19 @@ class HttpRequest(NamedTuple):
     query: bytes
     body: bytes
     content_type: bytes
+    resume: str = ""
+    """Where a stream is to go on, by `Last-Event-ID`."""
+
+
+class Reading(NamedTuple):
+    """What was read of a request."""
+
+    message: bytes
+    """The call's request, serialised."""
+    empty: bool
+    """An empty list is to be answered (`limit=0`)."""
+    projection: Projection | None
+    """What the answer is to have; None: everything."""
 
 
 class Operation:
@@ -51,6 +67,7 @@ class Operation:
         self.path = binding.path
         self.dialect = binding.dialect
         self.deadline = binding.deadline
+        self.streams = binding.streams
         self.codecs = codecs
 
     @cached_property
@@ -67,6 +84,16 @@ class Operation:
     def exact_writer(self) -> Writer:
         """Writes answers with 64-bit integers as strings."""
         return Writer(self.binding, self.codecs, int64_text=True)
+
+    @cached_property
+    def record_writer(self) -> RecordWriter:
+        """Writes messages of a stream."""
+        return RecordWriter(self.binding, self.codecs)
+
+    @cached_property
+    def exact_record_writer(self) -> RecordWriter:
+        """Writes them with 64-bit integers as strings."""
+        return RecordWriter(self.binding, self.codecs, int64_text=True)
 
 
 class Reader:
@@ -88,20 +115,25 @@ class Reader:
         self._query = query.TextFields(self._message, self._decoders, taken)
         listed = self._delfin and binding.rest.list_key
         self._listing = Listing(self._message, binding.path_fields) if listed else None
+        self._projections = None if PARAMETER in self._message.fields_by_name else _projections(binding)
+        self._resume_field = binding.resume_field
         # An action (POST …:verb) may come without a body where it needs none; what is created or replaced may not.
         self._body_needed = self._delfin and not binding.template.verb
         mask = self._message.fields_by_name.get(_MASK)
         masked = binding.http_method == "PATCH" and mask is not None and mask.message_type is not None
         self._mask = masked and mask.message_type.full_name == "google.protobuf.FieldMask"  # type: ignore[union-attr]
 
-    def read(self, request: HttpRequest) -> tuple[bytes, bool]:
-        """The request's bytes, and whether an empty list is to be answered (`limit=0`). CallError where it is wrong."""
+    def read(self, request: HttpRequest) -> Reading:
+        """What the request says. CallError where it is wrong."""
         message: Any = self._class()
         for path, text in request.variables.items():
             self._path_fields[path].set(message, text, path)
         empty = False
+        projection: Projection | None = None
         if request.query:
             pairs = query.parse(request.query)
+            if self._projections is not None and PARAMETER.encode() in request.query:
+                pairs, projection = _chosen(pairs, self._projections)
             if self._body == WHOLE and pairs:
                 raise invalid(
                     jsontext.shown(pairs[0][0]), f"{self._name} takes its fields in the body, not in the query."
@@ -111,8 +143,10 @@ class Reader:
             self._query.fill(message, pairs)
         if request.body or self._body:
             self._read_body(message, request)
+        if request.resume and self._resume_field:
+            setattr(message, self._resume_field, request.resume)
         try:
-            return message.SerializeToString(), empty
+            return Reading(message.SerializeToString(), empty, projection)
         except EncodeError:  # a message of the old kind, proto2, lacks a required field
             raise invalid(", ".join(message.FindInitializationErrors()), "It is missing.") from None
 
@@ -149,6 +183,24 @@ class Reader:
         assert target is not None
         names = {field.json_name: field.name for field in target.fields}
         return [names.get(key, key) for key in value if key != _MASK]
+
+
+def _projections(binding: Binding) -> Projections:
+    """What can be chosen: of a list, fields of its items."""
+    message = binding.method.output_type
+    shown = binding.items or message.fields_by_name.get(binding.response_body)
+    if shown is not None:
+        message = shown.message_type or empty_pb2.Empty.DESCRIPTOR
+    return Projections(message, binding.dialect)
+
+
+def _chosen(pairs: query.Pairs, projections: Projections) -> tuple[query.Pairs, Projection | None]:
+    """The other parameters, and the choice."""
+    given = [text for name, text in pairs if name == PARAMETER]
+    if len(given) > 1:
+        raise invalid(PARAMETER, "It is given twice.")
+    rest = [pair for pair in pairs if pair[0] != PARAMETER]
+    return rest, projections.of(given[0]) if given else None
 
 
 def _check_content_type(content_type: bytes) -> None:
@@ -188,6 +240,9 @@ class Writer:
         self._list_key = rest.list_key if binding.dialect.delfin else ""
         self._items_key = ""
         self._list: fragments.ListEncoder | None = None
+        whole = not (self._header_fields or self._empty_body or rest.list_key or self._response_key)
+        kept = whole and binding.http_method == "GET"
+        self._kept = fragments.Fragments(message, encoders, codecs.budget) if kept else None
         if self._list_key:
             repeated = [field for field in message.fields if field.is_repeated]
             named = [field for field in repeated if field.name == self._list_key] or repeated
@@ -199,6 +254,8 @@ class Writer:
     def write(self, data: bytes, *, empty_list: bool = False) -> HttpAnswer:
         """The answer; `empty_list`: without its items."""
         try:
+            if self._kept is not None and len(data) <= fragments.MAX_ITEM_BYTES:
+                return HttpAnswer(self._status, self._headers, orjson.dumps(self._kept[data]))
             value = self._list.encode(data) if self._list else self._encode(self._class.FromString(data))
         except DecodeError:
             raise CallError("INTERNAL", "The service's answer can't be read.") from None
@@ -209,8 +266,13 @@ class Writer:
             return HttpAnswer(self._status, headers[1:], b"")
         if self._items_key:
             value = self._envelope(value, empty_list=empty_list)
-        elif self._response_key:
-            value = value.get(self._response_key)
+            if projection is not None:
+                value = projection.apply_to_list(value, self._list_key)
+        else:
+            if self._response_key:
+                value = value.get(self._response_key)
+            if projection is not None:
+                value = projection.apply(value)
         return HttpAnswer(self._status, headers, orjson.dumps(value))
 
     def _taken_headers(self, value: dict[str, Any]) -> Headers:

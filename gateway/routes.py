@@ -13,6 +13,7 @@ from services.calls.errors import CallError
 T = TypeVar("T")
 
 _ANY_METHOD = "*"
+_MAX_KEPT = 4096
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class RouteTable(Generic[T]):
     def __init__(self, routes: Iterable[tuple[str, Template, T]] = ()) -> None:
         self._root: _Node[T] = _Node()
         self._literal: dict[str, dict[str, Match[T]]] = {}
+        self._kept: dict[tuple[str, str], Match[T]] = {}
         self.refused: list[tuple[str, Template, T]] = []
         """Routes whose method and path another one had already."""
         for method, template, target in routes:
@@ -69,6 +71,16 @@ class RouteTable(Generic[T]):
         literal = self._literal.get(path)
         if literal is not None and method in literal:
             return literal[method]
+        kept = self._kept.get((method, path))
+        if kept is None:
+            kept = self._search(method, path)
+            if kept is not None:
+                if len(self._kept) >= _MAX_KEPT:
+                    self._kept.clear()
+                self._kept[method, path] = kept
+        return kept
+
+    def _search(self, method: str, path: str) -> Match[T] | None:
         found: list[tuple[Template, T]] = []
         raw = path.split("/")[1:]
         for segments, verb in _readings(raw):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import lru_cache
 
 
 def text(value: bytes) -> str:
@@ -10,6 +11,7 @@ def text(value: bytes) -> str:
     return str(uuid.UUID(bytes=bytes(value))) if value else ""
 
 
+@lru_cache(maxsize=4096)
 def parsed(value: str) -> bytes | None:
     """The id's bytes; None where the text is none of ours, so that nothing has it."""
     if len(value) != 36:

@@ -19,9 +19,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from services.store.backend import Backend, Sqlite, backend_for
 from services.store.connection import Connection
@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 READ_THREADS = 4
 SCAN_THREADS = 3
+MAX_KEPT = 4096
 
 
 class Store:
@@ -56,6 +57,8 @@ class Store:
         self._reads = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="store-read")
         self._scans = ThreadPoolExecutor(SCAN_THREADS, thread_name_prefix="store-scan")
         self._listener = Listener(backend, self.signals)
+        self._kept: dict[Hashable, object] = {}
+        self._kept_at = 0
         self._closed = False
 
     @property
@@ -84,6 +87,25 @@ class Store:
             except Exception as error:
                 raise self._translated(error, "read") from error
         return await self._in_thread(self._reads, work, snapshot=False)
+
+    async def read_kept(self, key: Hashable, work: Callable[[Connection], T]) -> T:
+        """As `read`, for what is asked again and again: the result is kept until the next commit.
+
+        Only on SQLite, whose file this process alone writes (tokens apart, which must not be read this way).
+
+        Args:
+            key: Says what `work` reads; equal keys must mean equal works.
+            work: Its result must not be changed by who gets it.
+        """
+        commits = self._writer.metrics.commits  # before the read: a commit during it makes what it read old
+        if self._inline is None:
+            return await self.read(work)
+        if commits != self._kept_at or len(self._kept) >= MAX_KEPT:
+            self._kept.clear()
+            self._kept_at = commits
+        if key not in self._kept:
+            self._kept[key] = await self.read(work)
+        return cast("T", self._kept[key])
 
     async def scan(self, work: Callable[[Connection], T]) -> T:
         """Runs a reading work of any length in a thread, in one snapshot."""

@@ -21,6 +21,7 @@ from services.inventory.jobs.schedule import next_due
 from services.inventory.kinds import KINDS
 from services.inventory.storages import listing, messages, rows, settings
 from services.inventory.storages.accepting import accept_serial
+from services.inventory.storages.importing import Imports
 from services.inventory.storages.registration import Registration
 from services.inventory.storages.removal import Removals
 from services.inventory.storages.rows import StorageRow
@@ -42,6 +43,7 @@ class InventoryService:
         router: Router,
         *,
         registration: Registration,
+        imports: Imports,
         access_update: AccessUpdate,
         syncs: Syncs,
         removals: Removals,
@@ -49,6 +51,7 @@ class InventoryService:
         self._store = store
         self._router = router
         self._registration = registration
+        self._imports = imports
         self._access_update = access_update
         self._syncs = syncs
         self._removals = removals
@@ -59,6 +62,7 @@ class InventoryService:
             pb.DESCRIPTOR.services_by_name["InventoryService"],
             {
                 "RegisterStorage": unary(pb.RegisterStorageRequest, self._register_storage),
+                "ImportStorage": unary(pb.ImportStorageRequest, self._import_storage),
                 "GetStorage": unary(pb.GetStorageRequest, self._get_storage),
                 "ListStorages": unary(pb.ListStoragesRequest, self._list_storages),
                 "UpdateStorage": unary(pb.UpdateStorageRequest, self._update_storage),
@@ -79,6 +83,9 @@ class InventoryService:
 
     async def _register_storage(self, request: pb.RegisterStorageRequest, call: Call) -> bytes:
         return await self._registration.register(request, call)
+
+    async def _import_storage(self, request: pb.ImportStorageRequest, call: Call) -> pb.ImportStorageResponse:
+        return await self._imports.import_storage(request, call)
 
     async def _get_storage(self, request: pb.GetStorageRequest, call: Call) -> bytes:
         return messages.serialised(await self._row(request.storage_id), times.now())
@@ -215,4 +222,4 @@ class InventoryService:
         return pb.StorageCapabilities(metadata=pb.CapabilitiesMetadata(vendor=row.vendor, model=row.model), spec=spec)
 
     async def _row(self, storage_id: str) -> StorageRow:
-        return await self._store.read(lambda connection: rows.get(connection, storage_id))
+        return await self._store.read_kept(("storage", storage_id), lambda connection: rows.get(connection, storage_id))
