@@ -95,7 +95,7 @@ async def test_a_sync_in_whose_course_core_after_core_died_is_given_up(tmp_path:
         storage = await first.register(1, **{"latency_ms.volumes": "60000"})
         job_id = (await first.state(storage.id)).job_id
         await until(partial(first.job, job_id), lambda job: job.state == job_pb2.JOB_STATE_RUNNING)
-        died = statement(update(jobs).values(attempt=records.MOST_ATTEMPTS))
+        died = statement(update(jobs).values(deaths=records.MOST_DEATHS))
         await first.store.write(lambda connection: connection.run(died))
     async with core(tmp_path) as second:
         job = await second.job(job_id)

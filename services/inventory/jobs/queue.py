@@ -11,6 +11,7 @@ from functools import partial
 from services.inventory import uuids
 from services.inventory.jobs import records
 from services.inventory.jobs.records import Job, Superseded
+from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import StoreFault
 
@@ -19,19 +20,25 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 5.0
 
 Work = Callable[[Job], Awaitable[None]]
+Fail = Callable[[Connection, Job, str], object]
+"""Ends a job, and what says that it runs, with the text that says why."""
 
 
 class JobQueue:
     """A bounded number of jobs at once, of each group at most a part of it: one family of slow arrays doesn't stop all.
 
     `work` gets the begun job and ends it, in the transaction that also writes what the job brought about. It raises
-    nothing but Superseded and StoreFault; after the latter it is called again, with another attempt of the job.
+    Superseded, or StoreFault, after which it is called again with another attempt of the job. Anything else is a fault
+    of Delphis, with which `fail` ends the job.
     """
 
-    def __init__(self, store: Store, name: str, work: Work, *, at_once: int, of_group: int | None = None) -> None:
+    def __init__(
+        self, store: Store, name: str, work: Work, fail: Fail, *, at_once: int, of_group: int | None = None
+    ) -> None:
         self._store = store
         self._name = name
         self._work = work
+        self._fail = fail
         self._at_once = at_once
         self._of_group = of_group or at_once
         self._waiting: dict[str, deque[bytes]] = {}
@@ -58,10 +65,15 @@ class JobQueue:
         """Stops all. What ran or waited goes on at the next start."""
         self._stopping = True
         self._waiting.clear()
-        tasks = list(self._running.values())
-        for task in tasks:
+        running = dict(self._running)
+        for task in running.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*running.values(), return_exceptions=True)
+        if running:
+            try:
+                await self._store.write(partial(records.release, job_ids=list(running)))
+            except StoreFault as fault:  # the next start takes the core for dead, and goes on all the same
+                log.warning("%d %ss are left as running: %s", len(running), self._name, fault)
 
     def _fill(self) -> None:
         for group in list(self._waiting):
@@ -91,12 +103,17 @@ class JobQueue:
             self._fill()
 
     async def _run(self, job_id: bytes) -> None:
-        attempt = 0
+        job: Job | None = None
+        why = ""
         while True:
             try:
-                job = await self._store.write(partial(records.begin, job_id=job_id, known_attempt=attempt))
-                if job is not None:
-                    attempt = job.attempt
+                if why:
+                    await self._end_broken(job_id, job, why)
+                    return
+                attempt = job.attempt if job is not None else 0
+                begun = await self._store.write(partial(records.begin, job_id=job_id, known_attempt=attempt))
+                if begun is not None:
+                    job = begun
                     await self._work(job)
                 return
             except Superseded:
@@ -106,6 +123,19 @@ class JobQueue:
                 # It keeps its place: while the store is away, no other would get further.
                 log.error("%s %s waits for the store: %s", self._name, uuids.text(job_id), fault)
                 await asyncio.sleep(RETRY_SECONDS)
-            except Exception:
+            except Exception as error:
                 log.exception("%s %s failed by a fault of Delphis", self._name, uuids.text(job_id))
-                return
+                if why:  # not even its end can be written; it is taken up again at the next start
+                    return
+                why = (
+                    f"A fault of Delphis ({type(error).__name__}) ended the {self._name}; the log has it under the job "
+                    f"{uuids.text(job_id)}."
+                )
+
+    async def _end_broken(self, job_id: bytes, job: Job | None, why: str) -> None:
+        def write(connection: Connection) -> None:
+            found = job or records.get(connection, job_id)
+            if found is not None:
+                self._fail(connection, found, why)
+
+        await self._store.write(write)

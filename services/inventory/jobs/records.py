@@ -26,7 +26,7 @@ OPEN = (WAITING, RUNNING)  # neighbours, which makes them a range in SQL
 SYNC = job_pb2.JOB_TYPE_SYNC
 REMOVAL = job_pb2.JOB_TYPE_REMOVAL
 
-MOST_ATTEMPTS = 10
+MOST_DEATHS = 10
 """A job that was running at so many ends of cores is suspected of having caused them."""
 MOST_JOBS = 200_000
 """So many are kept at most: a thousand arrays every 15 minutes make half of that in a day."""
@@ -49,6 +49,7 @@ class Job(NamedTuple):
     error_code: str = ""
     error_msg: str = ""
     kinds: bytes = b""
+    deaths: int = 0
 
 
 COLUMNS = tuple(jobs.c[name] for name in Job._fields)
@@ -94,12 +95,15 @@ _CANCEL = statement(
     .where(jobs.c.id == bindparam("job_id"), jobs.c.state.between(*OPEN))
     .values(state=CANCELLED, ended_at=bindparam("now"), error_msg=bindparam("why"), kinds=bindparam("kinds"))
 )
-_GIVE_UP = statement(
+_FAIL = statement(
     update(jobs)
-    .where(jobs.c.id == bindparam("job_id"))
+    .where(jobs.c.id == bindparam("job_id"), jobs.c.attempt == bindparam("as_attempt"), jobs.c.state.between(*OPEN))
     .values(state=FAILED, ended_at=bindparam("now"), error_code=bindparam("code"), error_msg=bindparam("why"))
 )
-_REQUEUE = statement(update(jobs).where(jobs.c.state == RUNNING).values(state=WAITING))
+_REQUEUE = statement(update(jobs).where(jobs.c.state == RUNNING).values(state=WAITING, deaths=jobs.c.deaths + 1))
+_RELEASE = statement(
+    update(jobs).where(jobs.c.id == bindparam("job_id"), jobs.c.state == RUNNING).values(state=WAITING)
+)
 _HOLDS = statement(
     select(jobs.c.id).where(
         jobs.c.id == bindparam("id"), jobs.c.attempt == bindparam("attempt"), jobs.c.state == RUNNING
@@ -202,16 +206,20 @@ def cancel(connection: Connection, job_id: bytes, why: str, kinds: bytes = b"") 
     return connection.run(_CANCEL, {"job_id": job_id, "now": times.now(), "why": why, "kinds": kinds}) > 0
 
 
-def give_up(connection: Connection, job: Job) -> None:
-    """Ends a job in whose course core after core has died: it may be what kills them."""
-    why = f"The core ended {job.attempt} times while it ran; it is not tried again by itself."
-    values = {"code": "InternalError", "why": why}
-    connection.run(_GIVE_UP, {**values, "job_id": job.id, "now": times.now()})
+def fail(connection: Connection, job: Job, why: str) -> bool:
+    """Ends a job that waits or runs with this attempt by a fault of Delphis; False where it had ended."""
+    values = {"code": "InternalError", "why": why[:1000], "job_id": job.id, "as_attempt": job.attempt}
+    return connection.run(_FAIL, {**values, "now": times.now()}) > 0
 
 
 def requeue_running(connection: Connection) -> None:
     """What ran when a core died waits again. Its next attempt has another number."""
     connection.run(_REQUEUE)
+
+
+def release(connection: Connection, job_ids: Iterable[bytes]) -> None:
+    """What ran when a core was stopped waits again, without blame for it."""
+    connection.many(_RELEASE, [(job_id,) for job_id in job_ids])
 
 
 def prune(connection: Connection, before: int) -> int:

@@ -22,6 +22,7 @@ from services.inventory.storages import messages, rows, settings
 from services.inventory.storages.array import Said, said
 from services.inventory.storages.history import note
 from services.inventory.storages.rows import StorageRow
+from services.inventory.storages.serials import set_serial
 from services.inventory.sync import states
 from services.inventory.sync.kind_sync import sync_kind
 from services.inventory.sync.result import FAILED, OK, UNSUPPORTED, KindMoved, KindResult, StorageGone
@@ -129,6 +130,8 @@ class ArraySync:
 
     async def _check_serial(self, serial: str) -> None:
         registered = self._row.serial_number
+        if not registered:  # it was imported without; the first that answers is it
+            registered = await self._store.write(partial(self._adopt_serial, serial=serial))
         pending = "" if serial == registered else serial
         if pending != self._row.pending_serial_number:
             await self._store.write(partial(self._write_pending, serial=pending))
@@ -140,6 +143,15 @@ class ArraySync:
                 f"Check its address, or accept it with `delphis storages accept-serial {self._id} {serial}`.",
                 metadata={"storage_id": self._id, "serial_number": serial, "registered": registered},
             )
+
+    def _adopt_serial(self, connection: Connection, serial: str) -> str:
+        self._guard(connection)
+        row = rows.by_no(connection, self._row.no)
+        if row is None:
+            raise StorageGone
+        if not row.serial_number:
+            set_serial(connection, row, serial)
+        return row.serial_number or serial
 
     def _write_pending(self, connection: Connection, serial: str) -> None:
         self._guard(connection)

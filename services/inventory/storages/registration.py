@@ -6,7 +6,7 @@ import asyncio
 import re
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sqlalchemy import bindparam, delete, insert, select
@@ -17,17 +17,18 @@ from delphis.type.v1 import access_pb2
 from services.calls.errors import CallError, invalid
 from services.calls.method import Call
 from services.inventory import times, uuids
-from services.inventory.access import infos, rules
+from services.inventory.access import infos
 from services.inventory.access.identity import endpoint_of, plain_keys
 from services.inventory.access.infos import AccessInfos
 from services.inventory.finishing import to_the_end
 from services.inventory.jobs.schedule import next_due
 from services.inventory.storages import messages, rows
 from services.inventory.storages.array import Arrays, Said
+from services.inventory.storages.candidate import checked, sync_interval
 from services.inventory.storages.duplicates import refuse_endpoint, refuse_serial
 from services.inventory.storages.history import note
 from services.inventory.storages.rows import Endpoint, StorageRow
-from services.inventory.storages.settings import DEFAULT_INTERVAL, check_labels, check_text, sync_interval_of
+from services.inventory.storages.settings import DEFAULT_INTERVAL
 from services.inventory.storages.syncing import Started, Syncs, start_sync
 from services.registry.manifest import Pair
 from services.store.connection import Connection
@@ -66,7 +67,9 @@ class Registration:
 
     async def register(self, request: inventory_pb2.RegisterStorageRequest, call: Call) -> bytes:
         """The new storage, serialised."""
-        access = _checked(request)
+        access = checked(request)
+        if request.request_id and not _REQUEST_ID.fullmatch(request.request_id):
+            raise invalid("request_id", "It must have 1 to 128 printable ASCII characters.")
         if not request.request_id or request.validate_only:
             return await self._register(request, access, call, b"")
         digest = self._digest(request)
@@ -187,50 +190,8 @@ class Registration:
                 del self._users[request_id], self._locks[request_id]
 
 
-def _checked(request: inventory_pb2.RegisterStorageRequest) -> access_pb2.AccessInfo:
-    """The access info of a valid request."""
-    vendor, model = _driver_names(request)
-    for field, value in (("vendor", vendor), ("model", model)):
-        if not value:
-            raise invalid(field, f"'{field}' is a required property.")
-        check_text(field, value)
-    if request.HasField("storage_name"):
-        check_text("storage_name", request.storage_name)
-    check_labels(request.labels)
-    if request.request_id and not _REQUEST_ID.fullmatch(request.request_id):
-        raise invalid("request_id", "It must have 1 to 128 printable ASCII characters.")
-    if request.HasField("sync_interval"):
-        sync_interval_of("sync_interval", request.sync_interval)
-    rules.check_some_block(request)
-    rules.check_blocks(request)
-    rules.check_extra_attributes(request.extra_attributes)
-    access = access_pb2.AccessInfo(vendor=vendor, model=model)
-    if request.HasField("storage_name"):
-        access.storage_name = request.storage_name
-    for name, block in rules.given_blocks(request):
-        getattr(access, name).CopyFrom(block)
-    access.rest.ClearField("vendor")
-    access.rest.ClearField("model")
-    if not request.HasField("rest"):
-        access.ClearField("rest")
-    access.extra_attributes.update(request.extra_attributes)
-    return access
-
-
-def _driver_names(request: inventory_pb2.RegisterStorageRequest) -> tuple[str, str]:
-    """Vendor and model: of the request, or as SODA Delfin's driver guide prints it, of its `rest`."""
-    names: dict[str, str] = {"vendor": request.vendor, "model": request.model}
-    inside: Mapping[str, str] = {"vendor": request.rest.vendor, "model": request.rest.model}
-    for field, value in inside.items():
-        if value and names[field] and value != names[field]:
-            raise invalid(f"rest.{field}", f"It differs from {field}; give it once.")
-        names[field] = names[field] or value
-    return names["vendor"], names["model"]
-
-
 def _new_row(storage_id: bytes, pair: Pair, request: inventory_pb2.RegisterStorageRequest, said: Said) -> StorageRow:
-    interval = sync_interval_of("sync_interval", request.sync_interval) if request.HasField("sync_interval") else 0
-    now = times.now()
+    interval, now = sync_interval(request), times.now()
     return StorageRow(
         no=0,
         id=storage_id,

@@ -50,7 +50,7 @@ class Removals:
         self._access = access
         self._syncs = syncs
         self._forget = forget
-        self._queue = JobQueue(store, "removal", self._run, at_once=AT_ONCE)
+        self._queue = JobQueue(store, "removal", self._run, records.fail, at_once=AT_ONCE)
 
     async def start(self) -> None:
         """Goes on with removals that a core left unfinished. To be called after `Syncs.start`."""

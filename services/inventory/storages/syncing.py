@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from delphis.inventory.v1 import job_pb2
+from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError
 from services.inventory import times, uuids
 from services.inventory.finishing import to_the_end
@@ -45,7 +46,9 @@ class Syncs:
     def __init__(self, store: Store, router: Router) -> None:
         self._store = store
         self._router = router
-        self._queue = JobQueue(store, "sync", self._run, at_once=ARRAYS_AT_ONCE, of_group=ARRAYS_OF_DRIVER_AT_ONCE)
+        self._queue = JobQueue(
+            store, "sync", self._run, fail_sync, at_once=ARRAYS_AT_ONCE, of_group=ARRAYS_OF_DRIVER_AT_ONCE
+        )
         self._schedule = Schedule(self._due)
         self._live: dict[bytes, ArraySync] = {}
 
@@ -167,6 +170,21 @@ def stop_sync(connection: Connection, row: StorageRow, why: str, kinds: bytes = 
     return job
 
 
+def fail_sync(connection: Connection, job: Job, why: str) -> None:
+    """Ends a sync that Delphis itself can't bring to an end. The storage is synced again at its usual time."""
+    if not records.fail(connection, job, why):
+        return
+    row = rows.by_no(connection, job.storage_no)
+    if row is not None:
+        rows.change(
+            connection,
+            row.no,
+            sync_status=rows.SYNCED,
+            sync_outcome=storage_pb2.SYNC_OUTCOME_FAILED,
+            sync_error=why[:1000],
+        )
+
+
 def _start_many(connection: Connection, numbers: Sequence[int], requested_by: str, batch_id: bytes) -> list[Started]:
     now = times.now()
     found = []
@@ -213,9 +231,11 @@ def _recover(connection: Connection) -> tuple[list[tuple[Job, Pair]], list[Stora
         if row is None:
             records.cancel(connection, job.id, "The storage was removed.")
             continue
-        if job.attempt >= records.MOST_ATTEMPTS:
+        if job.deaths >= records.MOST_DEATHS:
             log.error("sync %s of storage %s is given up", uuids.text(job.id), uuids.text(row.id))
-            records.give_up(connection, job)
+            fail_sync(
+                connection, job, f"The core ended {job.deaths} times while it ran; it is not tried again by itself."
+            )
             continue
         busy.add(job.storage_no)
         waiting.append((job, Pair(row.driver_vendor, row.driver_model)))
