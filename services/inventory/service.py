@@ -36,6 +36,7 @@ from services.inventory.relations import service as relations
 from services.inventory.resources import service as resources
 from services.inventory.storages.array import Arrays
 from services.inventory.storages.handlers import InventoryService
+from services.inventory.storages.importing import Imports
 from services.inventory.storages.registration import Registration, prune_requests
 from services.inventory.storages.removal import Removals
 from services.inventory.storages.syncing import Syncs
@@ -82,6 +83,7 @@ class Inventory:
             store,
             router,
             registration=Registration(store, self._arrays, access, self._syncs),
+            imports=Imports(store, self._arrays, access, self._syncs),
             access_update=AccessUpdate(store, self._arrays, access),
             syncs=self._syncs,
             removals=self._removals,

@@ -18,6 +18,11 @@ def plain_keys(fields: Iterable[storage_driver_pb2.AccessField]) -> frozenset[st
     return frozenset(field.path.removeprefix(_EXTRA) for field in fields if field.plain and _is_extra(field))
 
 
+def any_attribute_selects(access: access_pb2.AccessInfo) -> list[storage_driver_pb2.AccessField]:
+    """Stands in for the fields of a driver that can't be asked: every attribute may select an array."""
+    return [storage_driver_pb2.AccessField(path=_EXTRA + key, selects_array=True) for key in access.extra_attributes]
+
+
 def endpoint_of(
     access: access_pb2.AccessInfo, fields: Iterable[storage_driver_pb2.AccessField], vault: Vault
 ) -> Endpoint:

@@ -19,6 +19,7 @@ from services.inventory.access.merging import merged
 from services.inventory.storages import rows
 from services.inventory.storages.array import Arrays
 from services.inventory.storages.duplicates import refuse_endpoint
+from services.inventory.storages.serials import set_serial
 from services.store.connection import Connection
 from services.store.engine import Store
 
@@ -60,7 +61,9 @@ class AccessUpdate:
         def write(connection: Connection) -> None:
             rows.lock_registration(connection)
             row = rows.get(connection, request.storage_id)
-            if said.serial_number != row.serial_number:
+            if not row.serial_number:  # it was imported without
+                set_serial(connection, row, said.serial_number)
+            elif said.serial_number != row.serial_number:
                 raise _mismatch(request.storage_id, said.serial_number, row.serial_number)
             refuse_endpoint(connection, stored.pair, endpoint, but=row.no)
             if not infos.replace(connection, stored, sealed, endpoint):

@@ -159,6 +159,174 @@ class RegisterStorageRequest(_message.Message):
 Global___RegisterStorageRequest: _TypeAlias = RegisterStorageRequest  # noqa: Y015
 
 @_typing.final
+class ImportStorageRequest(_message.Message):
+    """A storage to take over. At least one of `rest`, `ssh`, `cli` and `smis` is
+    given; what they must hold is the same as at registration.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ExtraAttributesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    STORAGE_ID_FIELD_NUMBER: _builtins.int
+    VENDOR_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    STORAGE_NAME_FIELD_NUMBER: _builtins.int
+    REST_FIELD_NUMBER: _builtins.int
+    SSH_FIELD_NUMBER: _builtins.int
+    CLI_FIELD_NUMBER: _builtins.int
+    SMIS_FIELD_NUMBER: _builtins.int
+    EXTRA_ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    SYNC_INTERVAL_FIELD_NUMBER: _builtins.int
+    ARRAY_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    storage_id: _builtins.str
+    """Id of the storage where it comes from, a UUID. It stays."""
+    vendor: _builtins.str
+    """Vendor, exactly as the registry spells it, 1 to 255 characters. A driver
+    need not be there yet.
+    """
+    model: _builtins.str
+    """Model, likewise."""
+    storage_name: _builtins.str
+    """The operator's name for the array, 1 to 255 characters."""
+    validate_only: _builtins.bool
+    """Check everything, answer what would be stored, and store nothing."""
+    @_builtins.property
+    def rest(self) -> _access_pb2.RestAccess:
+        """HTTP API: host, port, username and password."""
+
+    @_builtins.property
+    def ssh(self) -> _access_pb2.SshAccess:
+        """SSH: host, port, username, and password and pub_key or private_key."""
+
+    @_builtins.property
+    def cli(self) -> _access_pb2.CliAccess:
+        """Command line tool: host, username, password."""
+
+    @_builtins.property
+    def smis(self) -> _access_pb2.SmisAccess:
+        """SMI-S: host, username, password."""
+
+    @_builtins.property
+    def extra_attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """As in RegisterStorageRequest."""
+
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """As in RegisterStorageRequest."""
+
+    @_builtins.property
+    def sync_interval(self) -> _duration_pb2.Duration:
+        """Time between two syncs, 10 s to 30 days. Default 15 minutes."""
+
+    @_builtins.property
+    def array(self) -> _storage_pb2.Storage:
+        """What is known of the array: it is shown until the first sync. What the
+        inventory itself sets (fields from 200 on) is refused.
+        """
+
+    def __init__(
+        self,
+        *,
+        storage_id: _builtins.str = ...,
+        vendor: _builtins.str = ...,
+        model: _builtins.str = ...,
+        storage_name: _builtins.str | None = ...,
+        rest: _access_pb2.RestAccess | None = ...,
+        ssh: _access_pb2.SshAccess | None = ...,
+        cli: _access_pb2.CliAccess | None = ...,
+        smis: _access_pb2.SmisAccess | None = ...,
+        extra_attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        sync_interval: _duration_pb2.Duration | None = ...,
+        array: _storage_pb2.Storage | None = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_storage_name", b"_storage_name", "array", b"array", "cli", b"cli", "rest", b"rest", "smis", b"smis", "ssh", b"ssh", "storage_name", b"storage_name", "sync_interval", b"sync_interval"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_storage_name", b"_storage_name", "array", b"array", "cli", b"cli", "extra_attributes", b"extra_attributes", "labels", b"labels", "model", b"model", "rest", b"rest", "smis", b"smis", "ssh", b"ssh", "storage_id", b"storage_id", "storage_name", b"storage_name", "sync_interval", b"sync_interval", "validate_only", b"validate_only", "vendor", b"vendor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__storage_name: _TypeAlias = _typing.Literal["storage_name"]  # noqa: Y015
+    _WhichOneofArgType__storage_name: _TypeAlias = _typing.Literal["_storage_name", b"_storage_name"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__storage_name) -> _WhichOneofReturnType__storage_name | None: ...
+
+Global___ImportStorageRequest: _TypeAlias = ImportStorageRequest  # noqa: Y015
+
+@_typing.final
+class ImportStorageResponse(_message.Message):
+    """The storage that was taken over, or that was there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORAGE_FIELD_NUMBER: _builtins.int
+    IMPORTED_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    imported: _builtins.bool
+    """It was stored by this call; with `validate_only`: it would be."""
+    @_builtins.property
+    def storage(self) -> _storage_pb2.Storage:
+        """The storage."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What keeps it from being synced, in sentences."""
+
+    def __init__(
+        self,
+        *,
+        storage: _storage_pb2.Storage | None = ...,
+        imported: _builtins.bool = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["storage", b"storage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["imported", b"imported", "storage", b"storage", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportStorageResponse: _TypeAlias = ImportStorageResponse  # noqa: Y015
+
+@_typing.final
 class GetStorageRequest(_message.Message):
     """Request of GetStorage."""
 

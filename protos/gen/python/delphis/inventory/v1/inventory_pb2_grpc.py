@@ -42,6 +42,11 @@ class InventoryServiceStub(object):
                 request_serializer=delphis_dot_inventory_dot_v1_dot_inventory__pb2.RegisterStorageRequest.SerializeToString,
                 response_deserializer=delphis_dot_type_dot_v1_dot_storage__pb2.Storage.FromString,
                 _registered_method=True)
+        self.ImportStorage = channel.unary_unary(
+                '/delphis.inventory.v1.InventoryService/ImportStorage',
+                request_serializer=delphis_dot_inventory_dot_v1_dot_inventory__pb2.ImportStorageRequest.SerializeToString,
+                response_deserializer=delphis_dot_inventory_dot_v1_dot_inventory__pb2.ImportStorageResponse.FromString,
+                _registered_method=True)
         self.GetStorage = channel.unary_unary(
                 '/delphis.inventory.v1.InventoryService/GetStorage',
                 request_serializer=delphis_dot_inventory_dot_v1_dot_inventory__pb2.GetStorageRequest.SerializeToString,
@@ -127,6 +132,31 @@ class InventoryServiceServicer(object):
         | no serial number in the array's answer | FAILED_PRECONDITION | INVALID_RESULTS | reports it |
         | request_id was used with other content | INVALID_ARGUMENT | REQUEST_ID_REUSED | makes a new one |
         | the array fails | as in StorageDriver | as in StorageDriver | as there |
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportStorage(self, request, context):
+        """Takes over a storage from another system, under the id it has there, without
+        a login. The access info is checked and encrypted as at registration, and
+        the array is not asked: `sync_outcome` is NEVER until its first sync, which
+        comes at its usual time, or by `SyncStorage`. That sync must find the
+        `serial_number` of `array`; where none was given, the array's own is taken
+        then.
+
+        Idempotent by `storage_id`: a storage that has the id, and the same vendor
+        and model, is answered as it is, with `imported` false; nothing of it
+        changes, its access info included. Where the driver is not there, or can't
+        be started, the storage is imported with a warning, and no value of its
+        `extra_attributes` is shown until its access info is updated.
+
+        | condition | code | reason | what the caller does |
+        |---|---|---|---|
+        | `storage_id` is no UUID | INVALID_ARGUMENT | INVALID_INPUT | registers the array, which mints an id |
+        | the id belongs to a storage of another vendor or model, or to one that is being removed | FAILED_PRECONDITION | STORAGE_ALREADY_EXISTS | looks at the storage named in the metadata |
+        | another storage has this serial number, or this address and these selecting attributes | FAILED_PRECONDITION | STORAGE_ALREADY_EXISTS | uses the storage named in the metadata |
+        | the same import runs in another core | RESOURCE_EXHAUSTED | TOO_MANY_REQUESTS | tries again |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -302,6 +332,11 @@ def add_InventoryServiceServicer_to_server(servicer, server):
                     request_deserializer=delphis_dot_inventory_dot_v1_dot_inventory__pb2.RegisterStorageRequest.FromString,
                     response_serializer=delphis_dot_type_dot_v1_dot_storage__pb2.Storage.SerializeToString,
             ),
+            'ImportStorage': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportStorage,
+                    request_deserializer=delphis_dot_inventory_dot_v1_dot_inventory__pb2.ImportStorageRequest.FromString,
+                    response_serializer=delphis_dot_inventory_dot_v1_dot_inventory__pb2.ImportStorageResponse.SerializeToString,
+            ),
             'GetStorage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStorage,
                     request_deserializer=delphis_dot_inventory_dot_v1_dot_inventory__pb2.GetStorageRequest.FromString,
@@ -396,6 +431,33 @@ class InventoryService(object):
             '/delphis.inventory.v1.InventoryService/RegisterStorage',
             delphis_dot_inventory_dot_v1_dot_inventory__pb2.RegisterStorageRequest.SerializeToString,
             delphis_dot_type_dot_v1_dot_storage__pb2.Storage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportStorage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/delphis.inventory.v1.InventoryService/ImportStorage',
+            delphis_dot_inventory_dot_v1_dot_inventory__pb2.ImportStorageRequest.SerializeToString,
+            delphis_dot_inventory_dot_v1_dot_inventory__pb2.ImportStorageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,27 @@ class InventoryServiceStub:
     | request_id was used with other content | INVALID_ARGUMENT | REQUEST_ID_REUSED | makes a new one |
     | the array fails | as in StorageDriver | as in StorageDriver | as there |
     """
+    ImportStorage: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ImportStorageRequest, _inventory_pb2.ImportStorageResponse]
+    """Takes over a storage from another system, under the id it has there, without
+    a login. The access info is checked and encrypted as at registration, and
+    the array is not asked: `sync_outcome` is NEVER until its first sync, which
+    comes at its usual time, or by `SyncStorage`. That sync must find the
+    `serial_number` of `array`; where none was given, the array's own is taken
+    then.
+
+    Idempotent by `storage_id`: a storage that has the id, and the same vendor
+    and model, is answered as it is, with `imported` false; nothing of it
+    changes, its access info included. Where the driver is not there, or can't
+    be started, the storage is imported with a warning, and no value of its
+    `extra_attributes` is shown until its access info is updated.
+
+    | condition | code | reason | what the caller does |
+    |---|---|---|---|
+    | `storage_id` is no UUID | INVALID_ARGUMENT | INVALID_INPUT | registers the array, which mints an id |
+    | the id belongs to a storage of another vendor or model, or to one that is being removed | FAILED_PRECONDITION | STORAGE_ALREADY_EXISTS | looks at the storage named in the metadata |
+    | another storage has this serial number, or this address and these selecting attributes | FAILED_PRECONDITION | STORAGE_ALREADY_EXISTS | uses the storage named in the metadata |
+    | the same import runs in another core | RESOURCE_EXHAUSTED | TOO_MANY_REQUESTS | tries again |
+    """
     GetStorage: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.GetStorageRequest, _storage_pb2.Storage]
     """Shows one storage.
 
@@ -184,6 +205,27 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     | no serial number in the array's answer | FAILED_PRECONDITION | INVALID_RESULTS | reports it |
     | request_id was used with other content | INVALID_ARGUMENT | REQUEST_ID_REUSED | makes a new one |
     | the array fails | as in StorageDriver | as in StorageDriver | as there |
+    """
+    ImportStorage: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ImportStorageRequest, _inventory_pb2.ImportStorageResponse]  # type: ignore[assignment]
+    """Takes over a storage from another system, under the id it has there, without
+    a login. The access info is checked and encrypted as at registration, and
+    the array is not asked: `sync_outcome` is NEVER until its first sync, which
+    comes at its usual time, or by `SyncStorage`. That sync must find the
+    `serial_number` of `array`; where none was given, the array's own is taken
+    then.
+
+    Idempotent by `storage_id`: a storage that has the id, and the same vendor
+    and model, is answered as it is, with `imported` false; nothing of it
+    changes, its access info included. Where the driver is not there, or can't
+    be started, the storage is imported with a warning, and no value of its
+    `extra_attributes` is shown until its access info is updated.
+
+    | condition | code | reason | what the caller does |
+    |---|---|---|---|
+    | `storage_id` is no UUID | INVALID_ARGUMENT | INVALID_INPUT | registers the array, which mints an id |
+    | the id belongs to a storage of another vendor or model, or to one that is being removed | FAILED_PRECONDITION | STORAGE_ALREADY_EXISTS | looks at the storage named in the metadata |
+    | another storage has this serial number, or this address and these selecting attributes | FAILED_PRECONDITION | STORAGE_ALREADY_EXISTS | uses the storage named in the metadata |
+    | the same import runs in another core | RESOURCE_EXHAUSTED | TOO_MANY_REQUESTS | tries again |
     """
     GetStorage: _aio.UnaryUnaryMultiCallable[_inventory_pb2.GetStorageRequest, _storage_pb2.Storage]  # type: ignore[assignment]
     """Shows one storage.
@@ -317,6 +359,33 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         | no serial number in the array's answer | FAILED_PRECONDITION | INVALID_RESULTS | reports it |
         | request_id was used with other content | INVALID_ARGUMENT | REQUEST_ID_REUSED | makes a new one |
         | the array fails | as in StorageDriver | as in StorageDriver | as there |
+        """
+
+    @_abc_1.abstractmethod
+    def ImportStorage(
+        self,
+        request: _inventory_pb2.ImportStorageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.ImportStorageResponse, _abc.Awaitable[_inventory_pb2.ImportStorageResponse]]:
+        """Takes over a storage from another system, under the id it has there, without
+        a login. The access info is checked and encrypted as at registration, and
+        the array is not asked: `sync_outcome` is NEVER until its first sync, which
+        comes at its usual time, or by `SyncStorage`. That sync must find the
+        `serial_number` of `array`; where none was given, the array's own is taken
+        then.
+
+        Idempotent by `storage_id`: a storage that has the id, and the same vendor
+        and model, is answered as it is, with `imported` false; nothing of it
+        changes, its access info included. Where the driver is not there, or can't
+        be started, the storage is imported with a warning, and no value of its
+        `extra_attributes` is shown until its access info is updated.
+
+        | condition | code | reason | what the caller does |
+        |---|---|---|---|
+        | `storage_id` is no UUID | INVALID_ARGUMENT | INVALID_INPUT | registers the array, which mints an id |
+        | the id belongs to a storage of another vendor or model, or to one that is being removed | FAILED_PRECONDITION | STORAGE_ALREADY_EXISTS | looks at the storage named in the metadata |
+        | another storage has this serial number, or this address and these selecting attributes | FAILED_PRECONDITION | STORAGE_ALREADY_EXISTS | uses the storage named in the metadata |
+        | the same import runs in another core | RESOURCE_EXHAUSTED | TOO_MANY_REQUESTS | tries again |
         """
 
     @_abc_1.abstractmethod
