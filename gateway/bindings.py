@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 WHOLE = "*"
 _DEFAULT_DEADLINE = 60.0
+_DEFAULT_STREAM_DEADLINE = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,31 @@ class Binding:
     def deadline(self) -> float:
         """Seconds that a call gets that comes without a deadline."""
         declared = self.method.GetOptions().Extensions[options_pb2.default_deadline]
-        return float(declared.seconds + declared.nanos / 1e9) or _DEFAULT_DEADLINE
+        usual = _DEFAULT_STREAM_DEADLINE if self.streams else _DEFAULT_DEADLINE
+        return float(declared.seconds + declared.nanos / 1e9) or usual
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer is a stream."""
+        return bool(self.method.server_streaming)
+
+    @property
+    def resume_field(self) -> str:
+        """The field with a stream's position, in the request and in each message; empty: it has none."""
+        name = self.rest.resume_field
+        ends = (self.method.input_type, self.method.output_type)
+        fields = [end.fields_by_name.get(name) for end in ends]
+        texts = [field for field in fields if field is not None and field.type == FieldDescriptor.TYPE_STRING]
+        return name if len(texts) == len(ends) and not any(field.is_repeated for field in texts) else ""
+
+    @property
+    def items(self) -> FieldDescriptor | None:
+        """The field of the answer that is a list's items; None where the answer is no list."""
+        if not self.dialect.delfin or not self.rest.list_key:
+            return None
+        repeated = [field for field in self.method.output_type.fields if field.is_repeated]
+        named = [field for field in repeated if field.name == self.rest.list_key]
+        return next(iter(named or repeated), None)
 
     @property
     def path_fields(self) -> frozenset[str]:
@@ -81,8 +106,8 @@ def _binding(method: MethodDescriptor, rule: http_pb2.HttpRule) -> Binding | Non
     pattern = rule.WhichOneof("pattern")
     if pattern is None:
         return None
-    if method.client_streaming or method.server_streaming:
-        log.info("%s streams; only unary methods are served over HTTP", method.full_name)
+    if method.client_streaming:
+        log.info("%s takes a stream; only its answer may be one over HTTP", method.full_name)
         return None
     if pattern == "custom":
         http_method, path = rule.custom.kind, rule.custom.path

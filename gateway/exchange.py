@@ -9,6 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from gateway import representation
 from gateway.operation import Headers, HttpAnswer
 from services.calls.errors import CallError, invalid
 
@@ -21,7 +22,12 @@ _GRPC_TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])")
 _UNITS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 _MAX_TIMEOUT = 86_400.0
 _DRAIN_SECONDS = 5.0
-_ALWAYS: Headers = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+_READS = frozenset({"GET", "HEAD"})
+_NO_SNIFF = (b"x-content-type-options", b"nosniff")
+_NO_STORE: Headers = [(b"cache-control", b"no-store"), _NO_SNIFF]
+_REVALIDATE: Headers = [(b"cache-control", b"private, no-cache"), (b"vary", b"accept, accept-encoding"), _NO_SNIFF]
+_THEIR_ID = b"x-compute-request-id"  # SODA Delfin's name of it
+_NOTHING = {"type": "http.response.body", "body": b"", "more_body": True}
 
 
 class Disconnected(Exception):
@@ -38,7 +44,7 @@ def new_request_id() -> str:
 class Exchange:
     """A request as it comes in, and the way for its answer."""
 
-    __slots__ = ("_receive", "_send", "headers", "method", "path", "query", "request_id", "scope")
+    __slots__ = ("_receive", "_send", "headers", "method", "path", "query", "request_id", "scope", "started")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
@@ -48,6 +54,8 @@ class Exchange:
         self.path: str = scope["raw_path"].decode("ascii", "replace")
         self.query: bytes = scope["query_string"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.started = False
+        """Whether an answer has begun."""
         given = self.headers.get(b"x-request-id")
         if given is not None and _REQUEST_ID.fullmatch(given):
             self.request_id = given.decode("ascii")
@@ -79,22 +87,26 @@ class Exchange:
         return accept is not None and b"int64" in accept and b"int64=string" in accept.replace(b" ", b"").lower()
 
     def timeout(self) -> float | None:
-        """Seconds that the caller gives, in `Grpc-Timeout` or `X-Request-Timeout`; INVALID_INPUT if it is no time."""
+        """Seconds that the caller gives, in `Grpc-Timeout` or `Request-Timeout`; INVALID_INPUT if it is no time."""
         text = self.headers.get(b"grpc-timeout")
         if text is not None:
             match = _GRPC_TIMEOUT.fullmatch(text.strip())
             if match is None:
                 raise invalid("Grpc-Timeout", "It must be up to 8 digits and one of H, M, S, m, u, n, like 500m.")
             return min(int(match[1]) * _UNITS[match[2]], _MAX_TIMEOUT)
-        text = self.headers.get(b"x-request-timeout")
+        name = "Request-Timeout"
+        text = self.headers.get(b"request-timeout")
         if text is None:
-            return None
+            name = "X-Request-Timeout"
+            text = self.headers.get(b"x-request-timeout")
+            if text is None:
+                return None
         try:
             seconds = float(text)
         except ValueError:
             seconds = math.nan
         if not 0 < seconds < math.inf:
-            raise invalid("X-Request-Timeout", "It must be a positive number of seconds, like 2.5.")
+            raise invalid(name, "It must be a positive number of seconds, like 2.5.")
         return min(seconds, _MAX_TIMEOUT)
 
     @property
@@ -133,23 +145,61 @@ class Exchange:
 
     async def answer(self, answer: HttpAnswer, *, close: bool = False) -> None:
         """Sends the answer. `close`: the request was not read to its end; what still comes is thrown away."""
-        headers = [
-            *answer.headers,
-            *_ALWAYS,
-            (b"x-compute-request-id", self.request_id.encode()),
-        ]
-        if answer.status != 204:  # which has no length
-            headers.append((b"content-length", str(len(answer.body)).encode()))
+        status, headers, body = answer
+        request_id = self.request_id.encode()
+        if status == 200 and self.method in _READS:
+            tag = representation.tag(body)
+            headers = [*headers, *_REVALIDATE, (b"etag", tag), (b"x-request-id", request_id), (_THEIR_ID, request_id)]
+            known = self.headers.get(b"if-none-match")
+            if known is not None and representation.knows(known, tag):
+                status, body = 304, b""
+        else:
+            headers = [*headers, *_NO_STORE, (b"x-request-id", request_id), (_THEIR_ID, request_id)]
+        if len(body) >= representation.GZIP_FROM:
+            accepted = self.headers.get(b"accept-encoding")
+            if accepted is not None and representation.takes_gzip(accepted):
+                body = await representation.gzipped(body)
+                headers.append((b"content-encoding", b"gzip"))
+        if status != 204 and status != 304:  # which have no length
+            headers.append((b"content-length", b"%d" % len(body)))
         if close:
             headers.append((b"connection", b"close"))
-        await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
         if close:
             # A client that is still sending would miss the answer if the connection broke under it.
-            await self._send({"type": "http.response.body", "body": answer.body, "more_body": True})
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
             await self._drain()
             await self._send({"type": "http.response.body", "body": b""})
         else:
-            await self._send({"type": "http.response.body", "body": answer.body})
+            await self._send({"type": "http.response.body", "body": body})
+
+    async def start_stream(self, headers: Headers) -> None:
+        """Begins an answer whose end nobody knows yet."""
+        self.started = True
+        request_id = self.request_id.encode()
+        headers = [*headers, *_NO_STORE, (b"x-request-id", request_id), (_THEIR_ID, request_id)]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def send_part(self, data: bytes) -> None:
+        """Sends a part of it; returns when there is room for the next one."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        await self._send(_NOTHING)  # the server waits before it writes: so this waits until the part is on its way
+
+    async def end_stream(self) -> None:
+        """Ends it in good order."""
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def gone(self) -> None:
+        """Returns when the client has left, or the answer is complete."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    def abort(self) -> None:
+        """Cuts the connection, whatever is still to be sent."""
+        abort = self.scope.get("delphis.abort")
+        if abort is not None:
+            abort()
 
     async def _drain(self) -> None:
         try:

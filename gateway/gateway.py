@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import orjson
 
-from gateway import guard
+from gateway import guard, health
 from gateway.backend import Backend
 from gateway.dialect import DELFIN, Dialect
 from gateway.exchange import Disconnected, Exchange, Receive, Scope, Send
 from gateway.faults import Faults
-from gateway.operation import JSON, HttpAnswer, HttpRequest, Operation
+from gateway.operation import JSON, HttpAnswer, HttpRequest, Operation, Reading
 from gateway.routes import Match, RouteTable
+from gateway.streaming import Streams, StreamSettings
 from services.calls.errors import CallError
 from services.calls.invoker import Invoker
 from services.calls.pipeline import Ingress
 
 log = logging.getLogger(__name__)
 
-_ROOTS = frozenset({"/", "/v1", "/v1/"})
+_OWN = frozenset({"/", "/v1", "/v1/", health.ALIVE, health.READY})
 _HANDLER_HEADERS = "delphis-"
+_UUID = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class GatewaySettings:
     """Time in which a request's body must come."""
     refresh_seconds: float = 30.0
     """Time between two looks at what the backends serve."""
+    streams: StreamSettings = field(default_factory=StreamSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class Gateway:
     def __init__(self, settings: GatewaySettings | None = None) -> None:
         self.settings = settings or GatewaySettings()
         self.backends: list[Backend] = []
+        self.streams = Streams(self.settings.streams)
         self._routes: RouteTable[Target] = RouteTable()
         self._faults = Faults()
         self._index = b"{}"
@@ -77,7 +83,8 @@ class Gateway:
         self._changed()
 
     async def stop(self) -> None:
-        """Ends the background work; does not close the invokers' channels."""
+        """Ends streams and the background work; does not close the invokers' channels."""
+        self.streams.end()
         await asyncio.gather(*(backend.stop() for backend in self.backends))
 
     @property
@@ -124,47 +131,83 @@ class Gateway:
                 guard.check(scope["headers"])
             match = self._match(exchange)
             if match is None:
-                answer = self._without_route(exchange)
+                answer = await self._without_route(exchange)
             else:
                 body = await exchange.body(self.settings.max_body_bytes, self.settings.body_seconds) if unread else b""
                 unread = False
+                if match.target.operation.streams:
+                    return await self._stream(exchange, match, body)
                 answer = await self._call(exchange, match, body)
         except CallError as error:
             answer = self._fault(error, match)
         except Disconnected:
-            return
+            return None
         except asyncio.CancelledError:  # the server ends, and does not wait any longer
+            if exchange.started:
+                raise
             answer = self._fault(CallError("SERVICE_UNAVAILABLE", "Delphis stops.", retry_after=1.0), match)
         except Exception as error:
             log.error("request %s: %s %s failed", exchange.request_id, exchange.method, exchange.path, exc_info=error)
+            if exchange.started:
+                return exchange.abort()
             answer = self._fault(_internal(exchange.request_id), match)
         await exchange.answer(answer, close=unread)
+        return None
 
     def _match(self, exchange: Exchange) -> Match[Target] | None:
         method = "GET" if exchange.method == "HEAD" else exchange.method
         found = self._routes.match(method, exchange.path)
-        if found is None and exchange.path.endswith(".json"):
-            # SODA Delfin's paths have a form with this suffix. After a variable it may belong to the value.
-            found = self._routes.match(method, exchange.path.removesuffix(".json"))
-            if found is not None and found.template.segments[-1].startswith("*"):
-                return None
+        if exchange.path.endswith(".json"):
+            # SODA Delfin's paths have a form with this suffix. After a variable it may belong to the value, after a UUID
+            # it doesn't.
+            path = exchange.path.removesuffix(".json")
+            after_id = _UUID.fullmatch(path.rpartition("/")[2]) is not None
+            if found is None or after_id:
+                without = self._routes.match(method, path)
+                if without is not None and (after_id or not without.template.segments[-1].startswith("*")):
+                    return without
         return found
+
+    def _read(self, exchange: Exchange, operation: Operation, request: HttpRequest) -> tuple[Reading, Ingress]:
+        """What is to be called, and how."""
+        reading = operation.reader.read(request)
+        timeout = exchange.timeout()
+        return reading, Ingress(
+            exchange.token, exchange.request_id, operation.deadline if timeout is None else timeout, exchange.peer
+        )
+
+    async def _stream(self, exchange: Exchange, match: Match[Target], body: bytes) -> None:
+        operation, backend = match.target.operation, match.target.backend
+        content_type = exchange.headers.get(b"content-type", b"") if body else b""
+        resume = exchange.headers.get(b"last-event-id", b"").decode("latin-1")
+        request = HttpRequest(match.variables, exchange.query, body, content_type, resume)
+        reading, ingress = self._read(exchange, operation, request)
+        writer = operation.exact_record_writer if exchange.wants_int64_text else operation.record_writer
+
+        def failure(error: CallError) -> bytes:
+            backend.saw(error)
+            return backend.faults.answer(error, operation.dialect).body
+
+        try:
+            answers = backend.invoker.stream(operation.path, reading.message, ingress)
+            write = partial(writer.write, projection=reading.projection)
+            await self.streams.serve(exchange, answers, write, failure)
+        except CallError as error:
+            backend.saw(error)
+            raise
 
     async def _call(self, exchange: Exchange, match: Match[Target], body: bytes) -> HttpAnswer:
         operation, backend = match.target.operation, match.target.backend
         content_type = exchange.headers.get(b"content-type", b"") if body else b""
-        request, empty = operation.reader.read(HttpRequest(match.variables, exchange.query, body, content_type))
-        timeout = exchange.timeout()
-        ingress = Ingress(
-            exchange.token, exchange.request_id, operation.deadline if timeout is None else timeout, exchange.peer
-        )
+        request = HttpRequest(match.variables, exchange.query, body, content_type)
+        reading, ingress = self._read(exchange, operation, request)
         try:
-            answer = await backend.invoker.unary(operation.path, request, ingress)
+            answer = await backend.invoker.unary(operation.path, reading.message, ingress)
         except CallError as error:
             backend.saw(error)
             raise
         writer = operation.exact_writer if exchange.wants_int64_text else operation.writer
-        written = writer.write(answer.body, empty_list=empty)
+        written = writer.write(answer.body, empty_list=reading.empty, projection=reading.projection)
         if answer.headers:
             own = [
                 (name.lower().encode("latin-1"), value.encode("latin-1"))
@@ -174,13 +217,13 @@ class Gateway:
             return HttpAnswer(written.status, [*written.headers, *own], written.body)
         return written
 
-    def _without_route(self, exchange: Exchange) -> HttpAnswer:
+    async def _without_route(self, exchange: Exchange) -> HttpAnswer:
         """What is answered where no binding fits."""
         methods = self._routes.methods(exchange.path)
-        if exchange.path in _ROOTS:
+        if exchange.path in _OWN:
             methods = sorted({*methods, "GET"})
             if exchange.method in ("GET", "HEAD"):
-                return HttpAnswer(200, [JSON], self._index)
+                return await self._own(exchange)
         if methods:
             allow: list[str] = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
             header = (b"allow", ", ".join(allow).encode())
@@ -208,6 +251,14 @@ class Gateway:
             f"There is no {exchange.path}. GET /v1 lists the paths.",
             metadata={"path": exchange.path},
         )
+
+    async def _own(self, exchange: Exchange) -> HttpAnswer:
+        """What the gateway itself has to say."""
+        if exchange.path == health.ALIVE:
+            return health.alive()
+        if exchange.path == health.READY:
+            return await health.ready(self.backends, exchange.request_id)
+        return HttpAnswer(200, [JSON], self._index)
 
     def _fault(self, error: CallError, match: Match[Target] | None) -> HttpAnswer:
         faults: Faults = self._faults

@@ -243,20 +243,23 @@ class Writer:
         whole = not (self._header_fields or self._empty_body or rest.list_key or self._response_key)
         kept = whole and binding.http_method == "GET"
         self._kept = fragments.Fragments(message, encoders, codecs.budget) if kept else None
-        if self._list_key:
-            repeated = [field for field in message.fields if field.is_repeated]
-            named = [field for field in repeated if field.name == self._list_key] or repeated
-            if named:
-                self._items_key = dialect.key(named[0])
-                if fragments.suits(message, named[0]):
-                    self._list = fragments.ListEncoder(message, named[0], encoders, codecs.budget)
+        items = binding.items
+        if items is not None:
+            self._items_key = dialect.key(items)
+            if fragments.suits(message, items):
+                self._list = fragments.ListEncoder(message, items, encoders, codecs.budget)
 
-    def write(self, data: bytes, *, empty_list: bool = False) -> HttpAnswer:
-        """The answer; `empty_list`: without its items."""
+    def write(self, data: bytes, *, empty_list: bool = False, projection: Projection | None = None) -> HttpAnswer:
+        """The answer; `empty_list`: without its items; `projection`: with the chosen fields only."""
         try:
-            if self._kept is not None and len(data) <= fragments.MAX_ITEM_BYTES:
+            if projection is not None:
+                value = self._encode(self._class.FromString(data))
+            elif self._kept is not None and len(data) <= fragments.MAX_ITEM_BYTES:
                 return HttpAnswer(self._status, self._headers, orjson.dumps(self._kept[data]))
-            value = self._list.encode(data) if self._list else self._encode(self._class.FromString(data))
+            elif self._list is not None:
+                value = self._list.encode(data)
+            else:
+                value = self._encode(self._class.FromString(data))
         except DecodeError:
             raise CallError("INTERNAL", "The service's answer can't be read.") from None
         headers = self._headers

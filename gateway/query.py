@@ -19,6 +19,8 @@ from services.calls.errors import CallError, invalid
 MAX_PARAMETERS = 200
 _MAX_KEPT = 200
 
+Pairs = list[tuple[str, str]]
+
 
 def parse(query: bytes) -> list[tuple[str, str]]:
     """The parameters in order; BAD_REQUEST where they are not UTF-8 or too many."""

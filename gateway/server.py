@@ -31,7 +31,8 @@ class TlsFiles:
 class HttpServer:
     """A listening server."""
 
-    def __init__(self, server: _Server, listening: socket.socket, task: asyncio.Task[None]) -> None:
+    def __init__(self, app: Gateway, server: _Server, listening: socket.socket, task: asyncio.Task[None]) -> None:
+        self._app = app
         self._server = server
         self._task = task
         name: Any = listening.getsockname()
@@ -40,7 +41,8 @@ class HttpServer:
         """The real one, where any was asked for."""
 
     async def stop(self, grace: float = 5.0) -> None:
-        """Stops listening, lets requests under way end, for `grace` seconds at most, and returns."""
+        """Stops listening, ends streams, lets requests under way end, for `grace` seconds at most, and returns."""
+        self._app.streams.end()
         self._server.config.timeout_graceful_shutdown = max(1, round(grace))
         self._server.should_exit = True
         await self._task
@@ -84,7 +86,7 @@ async def serve(app: Gateway, host: str, port: int, *, tls: TlsFiles | None = No
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]), name="http server")
-    http = HttpServer(server, listening, task)
+    http = HttpServer(app, server, listening, task)
     ready = asyncio.create_task(server.accepting.wait())
     await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
     if not ready.done():
@@ -117,6 +119,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._header_bytes = 0
         super().on_message_begin()
+        self.scope["delphis.abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))

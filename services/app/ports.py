@@ -37,6 +37,7 @@ async def open_grpc(settings: CoreSettings, pipeline: Pipeline, reflection: Refl
     try:
         yield address
     finally:
+        pipeline.end_watches()
         await healthy.enter_graceful_shutdown()
         await server.stop(STOP_GRACE)
 
@@ -82,6 +83,7 @@ async def open_http(settings: CoreSettings, pipeline: Pipeline, reflection: Refl
         try:
             yield str(Address(address.host, server.port))
         finally:
+            pipeline.end_watches()
             await server.stop(STOP_GRACE)
     finally:
         await gateway.stop()

@@ -60,6 +60,8 @@ class Method:
     """Seconds."""
     unary: Unary | None = None
     stream: Stream | None = None
+    watch: bool = False
+    """It streams until its caller leaves."""
 
 
 class TypedUnary(Protocol[Handled]):
@@ -113,6 +115,7 @@ class MethodOptions:
     read_only: bool
     default_deadline: float
     streaming: bool
+    watch: bool
 
 
 def options_of(method: descriptor_module.MethodDescriptor) -> MethodOptions:
@@ -129,6 +132,7 @@ def options_of(method: descriptor_module.MethodDescriptor) -> MethodOptions:
         read_only=options.idempotency_level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS,
         default_deadline=deadline.seconds + deadline.nanos / 1e9,
         streaming=method.server_streaming,
+        watch=method.server_streaming and bool(options.Extensions[options_pb2.rest].resume_field),
     )
 
 
@@ -147,6 +151,7 @@ def methods_of(service: descriptor_module.ServiceDescriptor, handlers: dict[str,
             default_deadline=options.default_deadline,
             unary=None if options.streaming else handler,  # type: ignore[arg-type]
             stream=handler if options.streaming else None,  # type: ignore[arg-type]
+            watch=options.watch,
         )
 
 

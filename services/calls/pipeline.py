@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 MAX_IN_FLIGHT = 2000
+MAX_WATCHES = 1000
+"""Counted apart from calls that end: readers that stay must not keep others out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class CallMetrics:
 
     ended: dict[tuple[str, str], MethodCount] = field(default_factory=dict)
     in_flight: int = 0
+    """Calls that run, without watches."""
+    watches: int = 0
 
     def end(self, path: str, code: str, seconds: float) -> None:
         """Counts one ended call."""
@@ -98,6 +102,16 @@ class Pipeline:
         self.metrics = CallMetrics()
         self._authenticator = authenticator
         self._auditor = auditor
+        self._watching: set[asyncio.Timeout] = set()
+        self._stopping = False
+
+    def end_watches(self) -> None:
+        """Ends all watches, with SERVICE_UNAVAILABLE, and begins no further one: the process is about to stop."""
+        self._stopping = True
+        now = asyncio.get_running_loop().time()
+        for timeout in self._watching:
+            if not timeout.expired():
+                timeout.reschedule(now)
 
     async def unary(self, path: str, body: bytes, ingress: Ingress) -> Answer:
         """Calls a unary method."""
@@ -131,11 +145,17 @@ class Pipeline:
         try:
             while True:
                 # The timeout spans only our own waiting: it must not be entered while the consumer holds us at yield.
+                if method.watch and self._stopping:
+                    raise _stops()
                 async with asyncio.timeout_at(call.deadline) as timeout:
+                    if method.watch:
+                        self._watching.add(timeout)
                     try:
                         answer = await anext(answers)
                     except StopAsyncIteration:
                         return
+                    finally:
+                        self._watching.discard(timeout)
                 yield answer
         except BaseException as error:
             failure = self._failure(error, call, expired=timeout.expired())
@@ -157,6 +177,10 @@ class Pipeline:
         seconds = method.default_deadline if ingress.timeout is None else ingress.timeout
         call = Call(method, _NOBODY, ingress.request_id, now + seconds, ingress.peer)
         try:
+            if method.watch and self.metrics.watches >= MAX_WATCHES:
+                raise CallError(
+                    "TOO_MANY_REQUESTS", f"{MAX_WATCHES} watches run already; try again later.", retry_after=30.0
+                )
             if self.metrics.in_flight >= MAX_IN_FLIGHT:
                 raise CallError(
                     "TOO_MANY_REQUESTS", f"{MAX_IN_FLIGHT} calls run already; try again in a second.", retry_after=1.0
@@ -181,11 +205,17 @@ class Pipeline:
             self._record(call, failure.code, failure.reason)
             self.metrics.end(method.path, failure.code.name, 0.0)
             raise failure from error
-        self.metrics.in_flight += 1
+        if method.watch:
+            self.metrics.watches += 1
+        else:
+            self.metrics.in_flight += 1
         return call, time.perf_counter()
 
     def _end(self, call: Call, began: float, code: grpc.StatusCode, reason: str) -> None:
-        self.metrics.in_flight -= 1
+        if call.method.watch:
+            self.metrics.watches -= 1
+        else:
+            self.metrics.in_flight -= 1
         self.metrics.end(call.method.path, code.name, time.perf_counter() - began)
         self._record(call, code, reason)
 
@@ -198,6 +228,8 @@ class Pipeline:
         if isinstance(error, CallError):
             return error
         if isinstance(error, TimeoutError) and expired:
+            if call.method.watch and self._stopping:
+                return _stops()
             return CallError("DEADLINE_EXCEEDED", f"{call.method.path} did not end within the call's deadline.")
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
             return CallError("CANCELLED", "The caller gave up.")
@@ -207,6 +239,10 @@ class Pipeline:
             f"A fault of Delphis; the log has it under request {call.request_id}.",
             metadata={"request_id": call.request_id},
         )
+
+
+def _stops() -> CallError:
+    return CallError("SERVICE_UNAVAILABLE", "Delphis stops; resume the watch.", retry_after=1.0)
 
 
 _NOBODY = Caller("", frozenset())

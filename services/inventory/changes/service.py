@@ -13,7 +13,7 @@ from services.inventory.changes import token as tokens
 from services.inventory.changes.reading import Found, changes_after, heads, oldest
 from services.inventory.changes.recording import TOPIC
 from services.inventory.kinds import KINDS, STORAGE
-from services.inventory.resources.storage import number_of
+from services.inventory.resources.storage import is_there, known_number, not_found, number_of
 from services.inventory.sync.body import varint
 from services.store.connection import Connection
 from services.store.engine import Store
@@ -73,33 +73,57 @@ class _Changes:
     async def watch_changes(self, request: pb.WatchChangesRequest, _: Call) -> AsyncIterator[bytes]:
         """Changes as they are committed; pulled from the store, so a slow reader holds nothing but his place."""
         kinds = _checked("kinds", request.kinds)
-        number: int | None = None
-        if request.storage_id:
-            number = await self._store.read(lambda connection: number_of(connection, request.storage_id))
-        seen = await self._begin(request, number)
-        yield _answer([], tokens.written(seen, _WATCH))
+        scope = _scope(request.storage_id)
+        number, seen = await self._store.read(partial(_begin, request=request))
+        yield _answer([], tokens.written(seen, scope))
         spoken = time.monotonic()
         while True:
             mark = self._store.signals.mark(TOPIC)
-            look = partial(changes_after, seen=seen, limit=WATCH_PAGE, storage_no=number, kinds=kinds)
-            found = await self._store.scan(look)
+            look = partial(_look, seen=seen, storage_no=number, kinds=kinds)
+            found, there = await self._store.scan(look)
             moved, seen = found.vector != seen, found.vector
             if found.count or time.monotonic() - spoken >= SIGN_OF_LIFE:
-                yield _answer(found.parts, tokens.written(seen, _WATCH))
+                yield _answer(found.parts, tokens.written(seen, scope))
                 spoken = time.monotonic()
             if not found.more and not moved:
+                if not there:
+                    raise not_found(request.storage_id)
                 wait = min(POLL_SECONDS[self._store.dialect], spoken + SIGN_OF_LIFE - time.monotonic())
                 await self._store.signals.wait(TOPIC, mark, max(wait, 0.01))
 
-    async def _begin(self, request: pb.WatchChangesRequest, number: int | None) -> tokens.Vector:
-        if request.resume_token == START:
-            return await self._store.read(oldest)
-        if not request.resume_token:
-            return await self._store.read(lambda connection: heads(connection, number))
-        seen = tokens.read(request.resume_token, _WATCH)
-        if seen is None:
-            raise invalid("resume_token", "It is not ours.")
-        return seen
+
+def _begin(connection: Connection, *, request: pb.WatchChangesRequest) -> tuple[int | None, tokens.Vector]:
+    """The number of the one storage that is watched, if it is one, and the position to begin at."""
+    storage_id, token = request.storage_id, request.resume_token
+    number: int | None = None
+    if storage_id:
+        # Whoever resumes is still owed the changes of a storage that was removed meanwhile, its removal among them.
+        number = known_number(connection, storage_id) if token else number_of(connection, storage_id)
+    if token == START:
+        every = oldest(connection)
+        return number, every if number is None else {number: every.get(number, 0)}
+    if not token:
+        return number, heads(connection, number)
+    seen = tokens.read(token, _scope(""))
+    if seen is not None:  # of all storages, one of them
+        return number, seen if number is None else {number: seen.get(number, 0)}
+    seen = tokens.read(token, _scope(storage_id)) if storage_id else None
+    if seen is None:
+        raise invalid("resume_token", "It is not ours, or of a watch over another storage.")
+    return number, seen
+
+
+def _look(
+    connection: Connection, *, seen: tokens.Vector, storage_no: int | None, kinds: frozenset[str]
+) -> tuple[Found, bool]:
+    """What is new, and whether the one storage that is watched is still there."""
+    there = storage_no is None or is_there(connection, storage_no)
+    return changes_after(connection, seen, WATCH_PAGE, storage_no=storage_no, kinds=kinds), there
+
+
+def _scope(storage_id: str) -> str:
+    """What a token belongs to: that of one storage says nothing of the others. Which kinds were watched is all one."""
+    return f"{_WATCH}\0{storage_id}" if storage_id else _WATCH
 
 
 def _checked(field: str, kinds: Iterable[str]) -> frozenset[str]:

@@ -7,10 +7,13 @@ from sqlalchemy import bindparam, select
 from services.calls.errors import CallError
 from services.inventory import uuids
 from services.store.connection import Connection
+from services.store.schema.changes import change_positions
 from services.store.schema.storages import storages
 from services.store.statement import statement
 
 _NUMBER = statement(select(storages.c.no).where(storages.c.id == bindparam("id"), storages.c.deleted_at == 0))
+_KNOWN = statement(select(change_positions.c.storage_no).where(change_positions.c.storage_id == bindparam("id")))
+_THERE = statement(select(storages.c.no).where(storages.c.no == bindparam("no"), storages.c.deleted_at == 0))
 
 
 def number_of(connection: Connection, storage_id: str) -> int:
@@ -18,6 +21,23 @@ def number_of(connection: Connection, storage_id: str) -> int:
     id_ = uuids.parsed(storage_id)
     number: int | None = connection.value(_NUMBER, (id_,)) if id_ is not None else None
     if number is None:
-        shown = storage_id[:80]
-        raise CallError("STORAGE_NOT_FOUND", f"No storage has the id {shown!r}.", metadata={"storage_id": shown})
+        raise not_found(storage_id)
     return number
+
+
+def known_number(connection: Connection, storage_id: str) -> int:
+    """The same for a storage that was removed, as long as changes of it are kept."""
+    id_ = uuids.parsed(storage_id)
+    number: int | None = connection.value(_KNOWN, (id_,)) if id_ is not None else None
+    return number_of(connection, storage_id) if number is None else number
+
+
+def is_there(connection: Connection, number: int) -> bool:
+    """Whether the storage was not removed."""
+    return connection.one(_THERE, (number,)) is not None
+
+
+def not_found(storage_id: str) -> CallError:
+    """STORAGE_NOT_FOUND."""
+    shown = storage_id[:80]
+    return CallError("STORAGE_NOT_FOUND", f"No storage has the id {shown!r}.", metadata={"storage_id": shown})

@@ -66,13 +66,21 @@ class ChangeServiceServicer(object):
     def WatchChanges(self, request, context):
         """Sends changes as they are committed, from now or from a position. The first
         answer comes at once and has the position to resume from; so has every later
-        one. A slow reader is not waited for: it is ended with RESOURCE_EXHAUSTED /
-        TOO_MANY_REQUESTS and resumes.
+        one. Whoever resumes from the last answer that he has dealt with misses no
+        change and sees none twice. A slow reader costs nothing but his place: what he
+        has not read yet is read from the store when he is ready for it, as long as it
+        is kept.
+
+        Over REST the answer is a stream of JSON objects, one a line
+        (`application/x-ndjson`), or of server-sent events where the caller accepts
+        `text/event-stream`; docs/watches.md tells more.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
-        | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no storage has the id, or it was removed and all its changes were sent | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | the token is none, or belongs to a watch of another storage | INVALID_ARGUMENT | INVALID_INPUT | lists, then watches from now |
         | changes after the position are no longer kept | OUT_OF_RANGE | CHANGE_POSITION_EXPIRED | lists, then watches from now |
+        | the server stops | UNAVAILABLE | SERVICE_UNAVAILABLE | resumes |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

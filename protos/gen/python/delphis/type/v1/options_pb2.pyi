@@ -108,13 +108,22 @@ class Rest(_message.Message):
     SUCCESS_STATUS_FIELD_NUMBER: _builtins.int
     EMPTY_BODY_FIELD_NUMBER: _builtins.int
     LIST_KEY_FIELD_NUMBER: _builtins.int
+    RESUME_FIELD_FIELD_NUMBER: _builtins.int
     success_status: _builtins.int
     """HTTP status of a success. 0 means 200."""
     empty_body: _builtins.bool
     """The answer has no body."""
     list_key: _builtins.str
     """The response is a list: the body holds the list under this key, and
-    `next_page_token` while there are more pages.
+    `next_page_token` while there are more pages. Of a method that streams, so
+    does each message.
+    """
+    resume_field: _builtins.str
+    """The method is a watch: it streams until its caller leaves. This is the name
+    of the field, of the request and of each message alike, that holds the
+    position to resume from. Over server-sent events it is the event's id, and
+    the header `Last-Event-ID` sets it. A server that stops ends its watches at
+    once, with UNAVAILABLE / SERVICE_UNAVAILABLE.
     """
     def __init__(
         self,
@@ -122,10 +131,11 @@ class Rest(_message.Message):
         success_status: _builtins.int = ...,
         empty_body: _builtins.bool = ...,
         list_key: _builtins.str = ...,
+        resume_field: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["empty_body", b"empty_body", "list_key", b"list_key", "success_status", b"success_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["empty_body", b"empty_body", "list_key", b"list_key", "resume_field", b"resume_field", "success_status", b"success_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

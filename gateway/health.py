@@ -1,0 +1,54 @@
+"""Whether the gateway lives, and whether what is behind it can serve."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import grpc
+import orjson
+from grpc_health.v1 import health_pb2
+
+from gateway.backend import Backend
+from gateway.operation import JSON, HttpAnswer
+from services.calls.errors import CallError
+from services.calls.pipeline import Ingress
+
+ALIVE, READY = "/healthz", "/readyz"
+_CHECK = "/grpc.health.v1.Health/Check"
+_SECONDS = 3.0
+# Such a service has no health check, or keeps it to itself: that it describes itself must do.
+_SILENT = frozenset({grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED})
+
+
+def alive() -> HttpAnswer:
+    """The event loop runs, or nobody would answer."""
+    return HttpAnswer(200, [JSON], b'{"status":"alive"}')
+
+
+async def ready(backends: Sequence[Backend], request_id: str) -> HttpAnswer:
+    """200 where every backend is known and says that it serves; else SERVICE_UNAVAILABLE with what is wrong."""
+    found = await asyncio.gather(*(_problem(backend, request_id) for backend in backends))
+    problems = {backend.name: problem for backend, problem in zip(backends, found, strict=True) if problem}
+    if problems:
+        text = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+        raise CallError("SERVICE_UNAVAILABLE", f"Not ready. {text}", metadata=problems, retry_after=1.0)
+    body = {"status": "ready", "backends": [backend.name for backend in backends]}
+    return HttpAnswer(200, [JSON], orjson.dumps(body))
+
+
+async def _problem(backend: Backend, request_id: str) -> str:
+    if backend.descriptors is None:
+        return "It has not been reached yet."
+    ingress = Ingress(token=None, request_id=request_id, timeout=_SECONDS, peer="gateway")
+    try:
+        answer = await backend.invoker.unary(_CHECK, b"", ingress)
+    except CallError as error:
+        if error.code in _SILENT:
+            return ""
+        backend.saw(error)
+        return error.message
+    status = health_pb2.HealthCheckResponse.FromString(answer.body).status
+    if status == health_pb2.HealthCheckResponse.SERVING:
+        return ""
+    return f"It says {health_pb2.HealthCheckResponse.ServingStatus.Name(status)}."
