@@ -40,6 +40,9 @@ class Column:
     numbers: Mapping[str, int]
     """Of an enum: the numbers by text, in lower case."""
     indexed: bool
+    """It is in an index, so that writing it costs more."""
+    leading: bool
+    """An index has it first behind the storage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class Kind:
     def columns(self) -> tuple[Column, ...]:
         """The columns that are fields of the message, beside native id and name, in the table's order."""
         found: list[Column] = []
+        indexed = {column.name for index in self.table.indexes for column in index.columns}
         for column in self.table.columns:
             if column.name in _OWN_COLUMNS:
                 continue
@@ -111,7 +115,8 @@ class Kind:
                     name=column.name,
                     type="enum" if enum else "text",
                     numbers=_numbers(described) if enum else {},
-                    indexed="index" in column.info,
+                    indexed=column.name in indexed,
+                    leading="index" in column.info,
                 )
             )
         return tuple(found)

@@ -70,6 +70,10 @@ class Listing:
         """What the query is run with: what fields are compared with, how many rows, after which keys."""
         token = self.request.page_token
         parameters: dict[str, Any] = {f"value_{place}": value for place, value in enumerate(self.values)}
+        for place, name in enumerate(self.fields):
+            field = self.spec.field(name)
+            if field is not None and field.seek is not None:
+                parameters[f"seek_{place}"] = field.seek(self.values[place])
         if token:
             parameters |= {f"key_{place}": value for place, value in enumerate(self._cursor(connection, token))}
         # A token of ours continues behind what the first page skipped.
@@ -127,7 +131,9 @@ class Listing:
         by = self.spec.id
         if by is None:
             raise invalid("page_token", "This list has no ids to go on behind.")
-        row = connection.one(_position(self.spec, self.order), {"id": _parsed("page_token", by, text)})
+        id_ = _parsed("page_token", by, text)
+        parameters = {"id": id_} if by.seek is None else {"id": id_, "seek": by.seek(id_)}
+        row = connection.one(_position(self.spec, self.order), parameters)
         if row is None:
             raise UnknownMarker(text)
         return row
@@ -215,6 +221,8 @@ def _statement(spec: ListSpec, fields: tuple[str, ...], order: tuple[Key, ...], 
     for place, name in enumerate(fields):
         field = spec.field(name)
         assert field is not None
+        if field.seek is not None:
+            conditions.append(spec.key == bindparam(f"seek_{place}", required=True))
         conditions.append(field.condition(bindparam(f"value_{place}", required=True, type_=field.column.type)))
     descending = [key.descending for key in order]
     if where == "behind":
@@ -248,8 +256,10 @@ def _behind(columns: list[ColumnElement[Any]], descending: list[bool], *, begin:
 def _position(spec: ListSpec, order: tuple[Key, ...]) -> Statement:
     assert spec.id is not None
     columns = [_column(spec, key.field) for key in order]
-    found = spec.id.condition(bindparam("id", required=True, type_=spec.id.column.type))
-    return statement(select(*columns).select_from(spec.source).where(found).limit(1))
+    found = [spec.id.condition(bindparam("id", required=True, type_=spec.id.column.type))]
+    if spec.id.seek is not None:
+        found.insert(0, spec.key == bindparam("seek", required=True))
+    return statement(select(*columns).select_from(spec.source).where(*found).limit(1))
 
 
 def _written(value: Any) -> str:

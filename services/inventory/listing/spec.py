@@ -23,6 +23,8 @@ class Field:
     equals: Condition | None = None
     """How it is compared with a value; else `column = value`."""
     sortable: bool = True
+    seek: Callable[[Any], int] | None = None
+    """The list's key of the only row that can have a value."""
 
     def condition(self, value: ColumnElement[Any]) -> ColumnElement[bool]:
         """The field equals the value."""

@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, select
 
 from delphis.type.v1 import options_pb2
 from services.inventory.kinds import KINDS, Kind, Reference
+from services.inventory.sync.body import seq_of
 from services.store.connection import Connection
 from services.store.schema import resources as tables
 from services.store.statement import Statement, statement
@@ -65,7 +66,7 @@ class _Edge:
 def start_at(connection: Connection, identity: bytes) -> Start | None:
     """The resource with an id, of whichever kind."""
     for kind in KINDS.values():
-        row = connection.one(_by_id(kind.name), (identity,))
+        row = connection.one(_by_id(kind.name), (seq_of(identity), identity))
         if row is not None:
             return Start(kind.name, row[0], identity, row[1])
     return None
@@ -137,7 +138,8 @@ def _leads(origin: str, target: str, way: Way) -> bool:
 @cache
 def _by_id(kind: str) -> Statement:
     table = KINDS[kind].table
-    return statement(select(table.c.native_id, table.c.storage_no).where(table.c.id == bindparam("id")))
+    found = (table.c.seq == bindparam("seq"), table.c.id == bindparam("id"))
+    return statement(select(table.c.native_id, table.c.storage_no).where(*found))
 
 
 @cache

@@ -11,6 +11,7 @@ from services.inventory import uuids
 from services.inventory.kinds import KINDS, Kind
 from services.inventory.listing.page import KEY, Listing
 from services.inventory.listing.spec import Field, ListSpec, enum_value, time_value
+from services.inventory.sync.body import seq_of
 from services.inventory.sync.rows import clean
 from services.store.schema.storages import storages
 from services.store.sequence import STEP
@@ -24,6 +25,10 @@ _REMOVED = select(storages.c.no).where(text("deleted_at > 0")).scalar_subquery()
 
 def _id_value(value: str) -> bytes:
     return uuids.parsed(value) or b""
+
+
+def _seek(id_: bytes) -> int:
+    return seq_of(id_) if id_ else 0
 
 
 def _created_value(value: str) -> int:
@@ -49,7 +54,7 @@ def list_of(kind_name: str, scoped: bool, each: bool = False) -> ListSpec:
     fields: dict[str, Field] = {
         # Rows are numbered as they are created; ids of one array have its numbers inside.
         "created_at": Field(seq, _created_value, lambda value: seq.between(value, value + (STEP - 1))),
-        "id": Field(seq if scoped else table.c.id, _id_value, lambda value: table.c.id == value),
+        "id": Field(seq if scoped else table.c.id, _id_value, lambda value: table.c.id == value, seek=_seek),
         "storage_id": Field(
             table.c.storage_no,
             _id_value,
@@ -82,7 +87,7 @@ def list_of(kind_name: str, scoped: bool, each: bool = False) -> ListSpec:
         columns=columns,
         fields=fields,
         always=(where,),
-        id=Field(table.c.id, _id_value),
+        id=Field(table.c.id, _id_value, seek=_seek),
     )
 
 
@@ -90,35 +95,41 @@ def is_cheap(kind: Kind, listing: Listing, *, scoped: bool) -> bool:
     """Whether the page is a walk along an index, so that it may be read in the event loop."""
     if listing.request.skip > CHEAP_SKIP:
         return False
-    unique = {"id", "created_at", *(("wwn",) if "wwn" in kind.table.c else ())}
-    indexed = {column.name for column in kind.columns if column.indexed}
+    unique = {"id", "created_at"}
+    leading = {column.name for column in kind.columns if column.leading}
     if scoped:
-        unique.add(kind.native_field)
+        unique |= {kind.native_field, *(("wwn",) if "wwn" in kind.table.c else ())}
     fields = {kind.aliases.get(name, name) for name in listing.fields}
     if fields & unique:
         return True
     first = kind.aliases.get(listing.order[0].field, listing.order[0].field)
     alone = len({key.descending for key in listing.order}) == 1 and len(listing.order) <= 2
     if not fields:
-        along = indexed - {"wwn"} | {"name", kind.native_field} if scoped else indexed & {"wwn"}
-        return alone and (first == KEY or first in along or (first == "id" and not scoped))
+        along = _in_order(kind) if scoped else set()
+        return alone and (first == KEY or first in along)
     # One reference of one array, in order of creation: the index has it in that order.
-    return scoped and len(fields) == 1 and fields <= indexed - {"wwn"} and first == KEY
+    return scoped and len(fields) == 1 and fields <= leading & _in_order(kind) and first == KEY
+
+
+def _in_order(kind: Kind) -> set[str]:
+    """The fields whose index has an array's rows in their order, and equal ones in order of creation."""
+    alone = {column.name for column in kind.columns if column.leading and not kind.table.c[column.name].info["index"]}
+    return alone | {"name", kind.native_field}
 
 
 def is_sought_in_each(kind: Kind, listing: Listing) -> bool:
     """Whether an index that begins with the array finds the few rows of all arrays that are compared."""
-    return bool({"name", kind.native_field} & set(listing.fields)) and not {"id", "wwn"} & set(listing.fields)
+    fields = set(listing.fields)
+    return bool({"name", "wwn", kind.native_field} & fields) and "id" not in fields
 
 
 def is_merged(kind: Kind, listing: Listing) -> bool:
     """Whether each array's rows have the order in an index, so that a list of all arrays is theirs, merged."""
     first = kind.aliases.get(listing.order[0].field, listing.order[0].field)
-    along = {column.name for column in kind.columns if column.indexed} - {"wwn"} | {"name", kind.native_field}
     return (
         not listing.fields
         and len(listing.order) == 2
-        and first in along
+        and first in _in_order(kind)
         and len({key.descending for key in listing.order}) == 1
         and listing.request.skip <= CHEAP_SKIP
     )

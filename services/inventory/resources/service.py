@@ -18,7 +18,7 @@ from services.inventory.listing.page import Listing, ListRequest, Page, UnknownM
 from services.inventory.resources import hosts
 from services.inventory.resources.lists import LIVE, is_cheap, is_merged, is_sought_in_each, list_of, shown
 from services.inventory.resources.storage import number_of
-from services.inventory.sync.body import message, varint
+from services.inventory.sync.body import message, seq_of, varint
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.statement import statement
@@ -37,12 +37,14 @@ def _get(store: Store, kind: Kind) -> Unary:
     request_class: Any = getattr(resource_pb2, f"Get{kind.message.DESCRIPTOR.name}Request")
     table = kind.table
     found = statement(
-        select(table.c.body, table.c.storage_no, table.c.native_id).where(table.c.id == bindparam("id"), shown(kind))
+        select(table.c.body, table.c.storage_no, table.c.native_id).where(
+            table.c.seq == bindparam("seq"), table.c.id == bindparam("id"), shown(kind)
+        )
     )
     with_initiators = kind.name == "storage_host"
 
     def read(connection: Connection, id_: bytes) -> bytes | None:
-        row = connection.one(found, (id_,))
+        row = connection.one(found, (seq_of(id_), id_))
         if row is None:
             return None
         return message(hosts.completed(connection, [row])[0] if with_initiators else row[0])

@@ -66,6 +66,12 @@ def mint(prefix: bytes, numbers: Iterable[int]) -> list[tuple[str, bytes]]:
     return found
 
 
+def seq_of(id_: bytes) -> int:
+    """The number of the row with a minted id, by which it is found; 0, which no row has, for another id."""
+    h = id_.hex()
+    return int(h[8:12] + h[13:16] + h[17:20] + h[20:25], 16) if h[12] == "8" and h[16] == "a" else 0
+
+
 def id_text(value: bytes) -> str:
     """An id as UUID text."""
     h = value.hex()

@@ -72,8 +72,6 @@ CREATE TABLE controllers (
 )
  WITH (fillfactor = 75);
 
-CREATE UNIQUE INDEX controllers_id ON controllers (id);
-
 CREATE INDEX controllers_name ON controllers (storage_no, name, seq);
 
 CREATE UNIQUE INDEX controllers_native ON controllers (storage_no, native_id);
@@ -98,8 +96,6 @@ CREATE TABLE disks (
     PRIMARY KEY (seq)
 )
  WITH (fillfactor = 75);
-
-CREATE UNIQUE INDEX disks_id ON disks (id);
 
 CREATE INDEX disks_name ON disks (storage_no, name, seq);
 
@@ -132,8 +128,6 @@ CREATE TABLE filesystems (
     PRIMARY KEY (seq)
 )
  WITH (fillfactor = 75);
-
-CREATE UNIQUE INDEX filesystems_id ON filesystems (id);
 
 CREATE INDEX filesystems_name ON filesystems (storage_no, name, seq);
 
@@ -213,8 +207,6 @@ CREATE TABLE masking_views (
 )
  WITH (fillfactor = 75);
 
-CREATE UNIQUE INDEX masking_views_id ON masking_views (id);
-
 CREATE INDEX masking_views_name ON masking_views (storage_no, name, seq);
 
 CREATE UNIQUE INDEX masking_views_native ON masking_views (storage_no, native_id);
@@ -255,8 +247,6 @@ CREATE TABLE port_groups (
 )
  WITH (fillfactor = 75);
 
-CREATE UNIQUE INDEX port_groups_id ON port_groups (id);
-
 CREATE INDEX port_groups_name ON port_groups (storage_no, name, seq);
 
 CREATE UNIQUE INDEX port_groups_native ON port_groups (storage_no, native_id);
@@ -283,8 +273,6 @@ CREATE TABLE ports (
 )
  WITH (fillfactor = 75);
 
-CREATE UNIQUE INDEX ports_id ON ports (id);
-
 CREATE INDEX ports_name ON ports (storage_no, name, seq);
 
 CREATE UNIQUE INDEX ports_native ON ports (storage_no, native_id);
@@ -293,7 +281,7 @@ CREATE INDEX ports_native_parent_id ON ports (storage_no, native_parent_id, seq)
 
 CREATE INDEX ports_storage ON ports (storage_no, seq);
 
-CREATE INDEX ports_wwn ON ports (wwn, seq);
+CREATE INDEX ports_wwn ON ports (storage_no, wwn, seq);
 
 CREATE TABLE qtrees (
     seq BIGINT NOT NULL,
@@ -311,8 +299,6 @@ CREATE TABLE qtrees (
     PRIMARY KEY (seq)
 )
  WITH (fillfactor = 75);
-
-CREATE UNIQUE INDEX qtrees_id ON qtrees (id);
 
 CREATE INDEX qtrees_name ON qtrees (storage_no, name, seq);
 
@@ -339,8 +325,6 @@ CREATE TABLE quotas (
     PRIMARY KEY (seq)
 )
  WITH (fillfactor = 75);
-
-CREATE UNIQUE INDEX quotas_id ON quotas (id);
 
 CREATE INDEX quotas_name ON quotas (storage_no, name, seq);
 
@@ -385,8 +369,6 @@ CREATE TABLE shares (
 )
  WITH (fillfactor = 75);
 
-CREATE UNIQUE INDEX shares_id ON shares (id);
-
 CREATE INDEX shares_name ON shares (storage_no, name, seq);
 
 CREATE UNIQUE INDEX shares_native ON shares (storage_no, native_id);
@@ -410,8 +392,6 @@ CREATE TABLE storage_host_groups (
     PRIMARY KEY (seq)
 )
  WITH (fillfactor = 75);
-
-CREATE UNIQUE INDEX storage_host_groups_id ON storage_host_groups (id);
 
 CREATE INDEX storage_host_groups_name ON storage_host_groups (storage_no, name, seq);
 
@@ -437,8 +417,6 @@ CREATE TABLE storage_host_initiators (
 )
  WITH (fillfactor = 75);
 
-CREATE UNIQUE INDEX storage_host_initiators_id ON storage_host_initiators (id);
-
 CREATE INDEX storage_host_initiators_name ON storage_host_initiators (storage_no, name, seq);
 
 CREATE UNIQUE INDEX storage_host_initiators_native ON storage_host_initiators (storage_no, native_id);
@@ -447,7 +425,7 @@ CREATE INDEX storage_host_initiators_native_storage_host_id ON storage_host_init
 
 CREATE INDEX storage_host_initiators_storage ON storage_host_initiators (storage_no, seq);
 
-CREATE INDEX storage_host_initiators_wwn ON storage_host_initiators (wwn, seq);
+CREATE INDEX storage_host_initiators_wwn ON storage_host_initiators (storage_no, wwn, seq);
 
 CREATE TABLE storage_hosts (
     seq BIGINT NOT NULL,
@@ -465,8 +443,6 @@ CREATE TABLE storage_hosts (
     PRIMARY KEY (seq)
 )
  WITH (fillfactor = 75);
-
-CREATE UNIQUE INDEX storage_hosts_id ON storage_hosts (id);
 
 CREATE INDEX storage_hosts_name ON storage_hosts (storage_no, name, seq);
 
@@ -498,8 +474,6 @@ CREATE TABLE storage_pools (
     PRIMARY KEY (seq)
 )
  WITH (fillfactor = 75);
-
-CREATE UNIQUE INDEX storage_pools_id ON storage_pools (id);
 
 CREATE INDEX storage_pools_name ON storage_pools (storage_no, name, seq);
 
@@ -590,8 +564,6 @@ CREATE TABLE volume_groups (
 )
  WITH (fillfactor = 75);
 
-CREATE UNIQUE INDEX volume_groups_id ON volume_groups (id);
-
 CREATE INDEX volume_groups_name ON volume_groups (storage_no, name, seq);
 
 CREATE UNIQUE INDEX volume_groups_native ON volume_groups (storage_no, native_id);
@@ -616,15 +588,13 @@ CREATE TABLE volumes (
 )
  WITH (fillfactor = 75);
 
-CREATE UNIQUE INDEX volumes_id ON volumes (id);
-
 CREATE INDEX volumes_name ON volumes (storage_no, name, seq);
 
 CREATE UNIQUE INDEX volumes_native ON volumes (storage_no, native_id);
 
-CREATE INDEX volumes_native_storage_pool_id ON volumes (storage_no, native_storage_pool_id, seq);
+CREATE INDEX volumes_native_storage_pool_id ON volumes (storage_no, native_storage_pool_id, status, seq);
 
 CREATE INDEX volumes_storage ON volumes (storage_no, seq);
 
-CREATE INDEX volumes_wwn ON volumes (wwn, seq);
+CREATE INDEX volumes_wwn ON volumes (storage_no, wwn, seq);
 

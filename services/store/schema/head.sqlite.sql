@@ -68,8 +68,6 @@ CREATE TABLE controllers (
     PRIMARY KEY (seq)
 );
 
-CREATE UNIQUE INDEX controllers_id ON controllers (id);
-
 CREATE INDEX controllers_name ON controllers (storage_no, name);
 
 CREATE UNIQUE INDEX controllers_native ON controllers (storage_no, native_id);
@@ -93,8 +91,6 @@ CREATE TABLE disks (
     body BLOB NOT NULL,
     PRIMARY KEY (seq)
 );
-
-CREATE UNIQUE INDEX disks_id ON disks (id);
 
 CREATE INDEX disks_name ON disks (storage_no, name);
 
@@ -126,8 +122,6 @@ CREATE TABLE filesystems (
     body BLOB NOT NULL,
     PRIMARY KEY (seq)
 );
-
-CREATE UNIQUE INDEX filesystems_id ON filesystems (id);
 
 CREATE INDEX filesystems_name ON filesystems (storage_no, name);
 
@@ -207,8 +201,6 @@ CREATE TABLE masking_views (
     PRIMARY KEY (seq)
 );
 
-CREATE UNIQUE INDEX masking_views_id ON masking_views (id);
-
 CREATE INDEX masking_views_name ON masking_views (storage_no, name);
 
 CREATE UNIQUE INDEX masking_views_native ON masking_views (storage_no, native_id);
@@ -249,8 +241,6 @@ CREATE TABLE port_groups (
     PRIMARY KEY (seq)
 );
 
-CREATE UNIQUE INDEX port_groups_id ON port_groups (id);
-
 CREATE INDEX port_groups_name ON port_groups (storage_no, name);
 
 CREATE UNIQUE INDEX port_groups_native ON port_groups (storage_no, native_id);
@@ -276,8 +266,6 @@ CREATE TABLE ports (
     PRIMARY KEY (seq)
 );
 
-CREATE UNIQUE INDEX ports_id ON ports (id);
-
 CREATE INDEX ports_name ON ports (storage_no, name);
 
 CREATE UNIQUE INDEX ports_native ON ports (storage_no, native_id);
@@ -286,7 +274,7 @@ CREATE INDEX ports_native_parent_id ON ports (storage_no, native_parent_id);
 
 CREATE INDEX ports_storage ON ports (storage_no);
 
-CREATE INDEX ports_wwn ON ports (wwn);
+CREATE INDEX ports_wwn ON ports (storage_no, wwn);
 
 CREATE TABLE qtrees (
     seq INTEGER NOT NULL,
@@ -303,8 +291,6 @@ CREATE TABLE qtrees (
     body BLOB NOT NULL,
     PRIMARY KEY (seq)
 );
-
-CREATE UNIQUE INDEX qtrees_id ON qtrees (id);
 
 CREATE INDEX qtrees_name ON qtrees (storage_no, name);
 
@@ -330,8 +316,6 @@ CREATE TABLE quotas (
     body BLOB NOT NULL,
     PRIMARY KEY (seq)
 );
-
-CREATE UNIQUE INDEX quotas_id ON quotas (id);
 
 CREATE INDEX quotas_name ON quotas (storage_no, name);
 
@@ -375,8 +359,6 @@ CREATE TABLE shares (
     PRIMARY KEY (seq)
 );
 
-CREATE UNIQUE INDEX shares_id ON shares (id);
-
 CREATE INDEX shares_name ON shares (storage_no, name);
 
 CREATE UNIQUE INDEX shares_native ON shares (storage_no, native_id);
@@ -399,8 +381,6 @@ CREATE TABLE storage_host_groups (
     body BLOB NOT NULL,
     PRIMARY KEY (seq)
 );
-
-CREATE UNIQUE INDEX storage_host_groups_id ON storage_host_groups (id);
 
 CREATE INDEX storage_host_groups_name ON storage_host_groups (storage_no, name);
 
@@ -425,8 +405,6 @@ CREATE TABLE storage_host_initiators (
     PRIMARY KEY (seq)
 );
 
-CREATE UNIQUE INDEX storage_host_initiators_id ON storage_host_initiators (id);
-
 CREATE INDEX storage_host_initiators_name ON storage_host_initiators (storage_no, name);
 
 CREATE UNIQUE INDEX storage_host_initiators_native ON storage_host_initiators (storage_no, native_id);
@@ -435,7 +413,7 @@ CREATE INDEX storage_host_initiators_native_storage_host_id ON storage_host_init
 
 CREATE INDEX storage_host_initiators_storage ON storage_host_initiators (storage_no);
 
-CREATE INDEX storage_host_initiators_wwn ON storage_host_initiators (wwn);
+CREATE INDEX storage_host_initiators_wwn ON storage_host_initiators (storage_no, wwn);
 
 CREATE TABLE storage_hosts (
     seq INTEGER NOT NULL,
@@ -452,8 +430,6 @@ CREATE TABLE storage_hosts (
     body BLOB NOT NULL,
     PRIMARY KEY (seq)
 );
-
-CREATE UNIQUE INDEX storage_hosts_id ON storage_hosts (id);
 
 CREATE INDEX storage_hosts_name ON storage_hosts (storage_no, name);
 
@@ -485,8 +461,6 @@ CREATE TABLE storage_pools (
     body BLOB NOT NULL,
     PRIMARY KEY (seq)
 );
-
-CREATE UNIQUE INDEX storage_pools_id ON storage_pools (id);
 
 CREATE INDEX storage_pools_name ON storage_pools (storage_no, name);
 
@@ -575,8 +549,6 @@ CREATE TABLE volume_groups (
     PRIMARY KEY (seq)
 );
 
-CREATE UNIQUE INDEX volume_groups_id ON volume_groups (id);
-
 CREATE INDEX volume_groups_name ON volume_groups (storage_no, name);
 
 CREATE UNIQUE INDEX volume_groups_native ON volume_groups (storage_no, native_id);
@@ -600,15 +572,13 @@ CREATE TABLE volumes (
     PRIMARY KEY (seq)
 );
 
-CREATE UNIQUE INDEX volumes_id ON volumes (id);
-
 CREATE INDEX volumes_name ON volumes (storage_no, name);
 
 CREATE UNIQUE INDEX volumes_native ON volumes (storage_no, native_id);
 
-CREATE INDEX volumes_native_storage_pool_id ON volumes (storage_no, native_storage_pool_id);
+CREATE INDEX volumes_native_storage_pool_id ON volumes (storage_no, native_storage_pool_id, status);
 
 CREATE INDEX volumes_storage ON volumes (storage_no);
 
-CREATE INDEX volumes_wwn ON volumes (wwn);
+CREATE INDEX volumes_wwn ON volumes (storage_no, wwn);
 
