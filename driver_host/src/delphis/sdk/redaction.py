@@ -140,7 +140,7 @@ def basic_credentials(access_info: access_pb2.AccessInfo) -> set[str]:
     return {f"{block.username}:{block.password}" for block in blocks if block.password}
 
 
-def _spellings(secret: str) -> set[str]:
+def spellings_of(secret: str) -> set[str]:
     """How a secret looks in logs: as it is, escaped for URL, JSON, Python, XML; in base64."""
     raw = secret.encode("utf-8", "surrogateescape")
     spellings = {
@@ -205,7 +205,7 @@ class Secrets:
 
     def _longest_first(self) -> tuple[str, ...]:
         secrets = {secret for held in self._by_owner.values() for secret in held}
-        spellings = {spelling for secret in secrets for spelling in _spellings(secret)}
+        spellings = {spelling for secret in secrets for spelling in spellings_of(secret)}
         return tuple(sorted(spellings, key=lambda spelling: (-len(spelling), spelling)))
 
 
