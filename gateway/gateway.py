@@ -158,8 +158,8 @@ class Gateway:
         method = "GET" if exchange.method == "HEAD" else exchange.method
         found = self._routes.match(method, exchange.path)
         if exchange.path.endswith(".json"):
-            # SODA Delfin's paths have a form with this suffix. After a variable it may belong to the value, after a UUID
-            # it doesn't.
+            # SODA Delfin's paths have a form with this suffix. After a variable it may belong to the value, but not
+            # after a UUID.
             path = exchange.path.removesuffix(".json")
             after_id = _UUID.fullmatch(path.rpartition("/")[2]) is not None
             if found is None or after_id:
