@@ -12,12 +12,12 @@ import tempfile
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from delphis.sdk.driver import StorageDriver
 from delphis.sdk.host.settings import PREFIX, HostSettings, Pair, SettingsError, from_environment
+from delphis.sdk.version import VERSION
 
 MANIFEST = "driver.toml"
 OWN_FOLDER = "delphis-driver-"
@@ -26,7 +26,7 @@ OWN_FOLDER = "delphis-driver-"
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point of the script `delphis-driver`."""
     parser = argparse.ArgumentParser(prog="delphis-driver", description="Run storage drivers for Delphis.")
-    parser.add_argument("--version", action="version", version=f"delphis-driver {_version()}")
+    parser.add_argument("--version", action="version", version=f"delphis-driver {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="serve a driver until interrupted", description=_run.__doc__)
     run.add_argument(
@@ -47,13 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with contextlib.suppress(OSError):
             Path(settings.endpoint.removeprefix("unix://")).parent.rmdir()
     server.leave(code)
-
-
-def _version() -> str:
-    try:
-        return metadata.version("delphis-driver-sdk")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
 
 
 def _run(driver: str, endpoint: str | None) -> HostSettings:

@@ -93,6 +93,7 @@ async def _serve(settings: HostSettings, loaded: LoadedDriver) -> int:
     # What is loaded by now stays: the collector need not look at it again.
     gc.collect()
     gc.freeze()
+    gc.enable()
     process.say_ready(settings.ready_fd)
     log.info("the driver %s serves at %s", settings.driver, address)
 

@@ -7,7 +7,6 @@ import platform
 import time
 from collections.abc import Awaitable, Callable
 from functools import cache
-from importlib import metadata
 from typing import Any, TypeVar
 
 import grpc
@@ -20,6 +19,7 @@ from delphis.sdk.host.loading import LoadedDriver
 from delphis.sdk.host.metrics import Metrics
 from delphis.sdk.host.settings import HostSettings
 from delphis.sdk.status import STATUS_DETAILS, failure_of
+from delphis.sdk.version import VERSION
 
 _T = TypeVar("_T")
 
@@ -135,8 +135,4 @@ class StorageDriverService(grpc.GenericRpcHandler):
 
 @cache
 def _runtime() -> str:
-    try:
-        version = metadata.version("delphis-driver-sdk")
-    except metadata.PackageNotFoundError:
-        version = "(not installed)"
-    return f"delphis-driver-sdk {version} (Python {platform.python_version()})"
+    return f"delphis-driver-sdk {VERSION} (Python {platform.python_version()})"
