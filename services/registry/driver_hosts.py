@@ -76,7 +76,7 @@ class DriverHosts:
         else:
             self.main = EndpointSlot(manifest, settings)
         self.probation = Probation(
-            self._probation_slot, most=settings.probation_hosts, patience=settings.probation_patience
+            manifest.name, self._probation_slot, most=settings.probation_hosts, patience=settings.probation_patience
         )
 
     async def lease(self, storage_id: str, method: str) -> Lease:
@@ -105,6 +105,7 @@ class DriverHosts:
 
     async def stop(self, grace: float) -> None:
         """Ends all hosts."""
+        self.probation.close()
         await asyncio.gather(*(slot.stop(grace) for slot in self.slots()))
 
     def slots(self) -> list[HostSlot | EndpointSlot]:

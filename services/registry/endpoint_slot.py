@@ -14,6 +14,7 @@ from services.registry.errors import HostSilent, StartFailed
 from services.registry.host import Host, HostState
 from services.registry.manifest import EndpointHost, Manifest
 from services.registry.settings import HostSettings
+from services.registry.stopping import outcome, stopping
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +48,10 @@ class EndpointSlot:
         """The host, dialled if need be. CallError DRIVER_HOST_UNAVAILABLE where it doesn't answer."""
         while self.current is None:
             if self._closed:
-                raise CallError("SERVICE_UNAVAILABLE", "The connections to driver hosts are being closed.")
+                raise stopping(self.manifest.name)
             if self._dialling is None:
                 self._dialling = asyncio.create_task(self._dial())
-            failure = await asyncio.shield(self._dialling)
+            failure = await outcome(self._dialling, self.manifest.name)
             if failure:
                 name, endpoint = self.manifest.name, self._address.endpoint
                 raise CallError(

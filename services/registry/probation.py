@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from services.registry.slot import HostSlot
+from services.registry.stopping import stopping
 
 
 class Probation:
@@ -16,14 +17,16 @@ class Probation:
     `most`: an array that hangs must not keep those waiting that it made suspects of.
     """
 
-    def __init__(self, new_slot: Callable[[], HostSlot], *, most: int, patience: float) -> None:
+    def __init__(self, driver: str, new_slot: Callable[[], HostSlot], *, most: int, patience: float) -> None:
         self.slots: list[HostSlot] = []
+        self._driver = driver
         self._new_slot = new_slot
         self._most = most
         self._patience = patience
         self._free: list[HostSlot] = []
         self._turns: dict[str, tuple[HostSlot, int]] = {}
         self._waiting: deque[tuple[str, asyncio.Future[HostSlot]]] = deque()
+        self._closed = False
 
     def has_turn(self, storage_id: str) -> bool:
         """Whether the array's calls run in a probation host now."""
@@ -31,6 +34,8 @@ class Probation:
 
     async def enter(self, storage_id: str) -> HostSlot:
         """The slot for a call to the array, when it is its turn. Each `enter` that returns needs a `leave`."""
+        if self._closed:
+            raise stopping(self._driver)
         turn = self._turns.get(storage_id)
         if turn is not None and not self._waiting:
             self._turns[storage_id] = (turn[0], turn[1] + 1)
@@ -50,10 +55,19 @@ class Probation:
                     self._hand_out()
         except asyncio.CancelledError:
             if waiter.done():
-                self.leave(storage_id)
+                if waiter.exception() is None:
+                    self.leave(storage_id)
             else:
                 self._waiting.remove((storage_id, waiter))
             raise
+
+    def close(self) -> None:
+        """Answers all who wait with SERVICE_UNAVAILABLE: there is no further turn."""
+        self._closed = True
+        waiting, self._waiting = self._waiting, deque()
+        for _, waiter in waiting:
+            if not waiter.done():
+                waiter.set_exception(stopping(self._driver))
 
     def leave(self, storage_id: str) -> None:
         """The call ended."""

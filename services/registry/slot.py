@@ -19,6 +19,7 @@ from services.registry.host_process import Exit
 from services.registry.manifest import Manifest
 from services.registry.settings import HostSettings
 from services.registry.spawned_host import SpawnedHost
+from services.registry.stopping import outcome, stopping
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class HostSlot:
             host = self.serving()
             if host is not None:
                 return host
-            failure = self._backing_off() or await asyncio.shield(self._begin())
+            failure = self._backing_off() or await outcome(self._begin(), self.manifest.name)
             if failure is not None:
                 # Better one that asked to be replaced than none.
                 if self.current is not None:
@@ -97,8 +98,8 @@ class HostSlot:
         """Starts a new host whatever happened before, and then drains the old one. CallError where it can't start."""
         self._fruitless, self._not_before = 0, 0.0
         if self._starting is not None:
-            await asyncio.shield(self._starting)
-        failure = await asyncio.shield(self._begin())
+            await outcome(self._starting, self.manifest.name)
+        failure = await outcome(self._begin(), self.manifest.name)
         if failure is not None:
             raise self.start_error(failure)
 
@@ -173,7 +174,7 @@ class HostSlot:
 
     def _begin(self) -> asyncio.Task[StartFailed | None]:
         if self._closed:
-            raise CallError("SERVICE_UNAVAILABLE", f"The hosts of driver {self.manifest.name} are being stopped.")
+            raise stopping(self.manifest.name)
         if self._starting is None:
             self._starting = asyncio.create_task(self._start())
         return self._starting
