@@ -95,6 +95,7 @@ PAGING = [
     Row("page-token", LARGE + "&limit=1", key="volumes", check=_pages_by_token),
     Row("page-token-of-nobody", VOLUMES + "&page_token=x", 400, "InvalidPageToken"),
     Row("marker-and-page-token", VOLUMES + "&marker={a}&page_token=x", *BAD),
+    Row("parameter-storage-of-nobody", "GET /v1/volumes?storage_id={nobody}", 404, "StorageNotFound", said="1111"),
     Row("no-such-parameter", VOLUMES + "&colour=red", *BAD, said="colour"),
     Row("no-such-parameter-like", VOLUMES + "&name~=v", *BAD, said="name~"),
     Row("no-count", VOLUMES + "&with_count=true", *BAD, said="with_count"),
@@ -124,6 +125,7 @@ SORTING = [
         check=_sorted(("native_volume_id", False)),
     ),
     Row("sort-dir-alone", VOLUMES + "&sort_dir=asc", check=_sorted(("created_at", False))),
+    Row("sort-by-a-flag", VOLUMES + "&sort=compressed:asc&limit=1", *BAD, said="compressed"),
     Row("sort-unknown-key", VOLUMES + "&sort=colour:asc", *BAD, said="colour"),
     Row("sort-key-unknown", VOLUMES + "&sort_key=colour", *BAD, said="colour"),
     Row("sort-unknown-direction", VOLUMES + "&sort=name:up", *BAD, said="asc or desc"),
@@ -132,6 +134,18 @@ SORTING = [
     Row("sort-and-sort-key", VOLUMES + "&sort=name&sort_key=name", *BAD, said="sort"),
     Row("sort-storages", "GET /v1/storages?sort=serial_number:asc", check=_sorted(("serial_number", False))),
 ]
+
+
+def sorts() -> Iterator[Row]:
+    """Every field that a list is ordered by, both ways; and those that it isn't, refused by name."""
+    for model in MODELS:
+        path = f"GET /v1/storages/{{a}}/{model.path}"
+        for name in sorted(model.sorts):
+            for direction in ("asc", "desc"):
+                check = _sorted((name, direction == "desc"))
+                yield Row(f"{model.key}-{name}-{direction}", f"{path}?sort={name}:{direction}", check=check)
+        for name in sorted(model.unsorted):
+            yield Row(f"{model.key}-not-by-{name}-yet", f"{path}?sort={name}:asc", *BAD, said=name)
 
 
 def _value(items: list[dict[str, Any]], field: str) -> Any:
@@ -197,4 +211,4 @@ def _texts(model: Model, name: str, texts: tuple[str, ...]) -> Row:
     return Row(f"{model.key}-texts-of-{name}", f"GET {path}?limit=1", key=model.key, check=check)
 
 
-TABLE = [*PAGING, *SORTING, *filters(), *enums()]
+TABLE = [*PAGING, *SORTING, *sorts(), *filters(), *enums()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 TIMES = ("created_at", "updated_at")
+ORDERED = ("name", "wwn", "serial_number", "native_port_group_id", "native_volume_group_id")
 STATES = ("normal", "offline", "abnormal", "degraded", "unknown")
 SECURITY = ("mixed", "native", "ntfs", "unix", "unknown")
 
@@ -40,6 +41,28 @@ class Model:
             *("id", "storage_id", self.native, *TIMES),
             *(*self.texts, *self.natives, *self.integers, *self.flags, *self.enums, *self.lists),
         }
+
+    @property
+    def sorts(self) -> set[str]:
+        """By what it is ordered, of texts: what is filtered by has an order too."""
+        texts = {*self.texts, *self.natives, self.native}
+        known = {*self.filters, *self.revived.values(), *self.ignored, *ORDERED}
+        return texts & known
+
+    @property
+    def unsorted(self) -> set[str]:
+        """By what Delfin ordered and we don't: fields that stand in the stored message only."""
+        known = {
+            *self.filters,
+            *self.revived.values(),
+            *self.ignored,
+            *self.enums,
+            *ORDERED,
+            *TIMES,
+            "id",
+            "storage_id",
+        }
+        return self.fields - known | ({"worm"} & self.fields)
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -96,6 +96,23 @@ def test_changed_access_info_is_answered_and_touches_no_sibling(world: World) ->
     assert world.get("/v1/storages/{b}/access-info") == before
 
 
+def test_blocks_without_what_they_need_not_have(world: World) -> None:
+    def body(host: str) -> dict[str, Any]:
+        cli = {"host": host, "username": "admin", "password": "other"}
+        return {"vendor": "fake_storage", "model": "fake_driver", "cli": cli}
+
+    first = world.register(body("127.0.0.11"), wait=False)
+    second = world.register(body("127.0.0.12"), wait=False)
+    again = world.ask("POST", "/v1/storages", body("127.0.0.11"))
+    assert (again.status, again.json["error_code"]) == (400, "StorageAlreadyExists")
+    ssh = {"host": "127.0.0.11", "port": 22, "username": "admin"}
+    changed = world.ask("PUT", "/v1/storages/{a}/access-info", {"ssh": ssh})
+    assert changed.status == 200, changed
+    assert changed.json["ssh"]["username"] == "admin"
+    for identity in (first, second):
+        assert world.ask("DELETE", f"/v1/storages/{identity}").status == 202
+
+
 def test_what_changes_gets_a_time(world: World) -> None:
     storage = world.register(fake_array(9302, volumes="3", drift="renamed=1"))
 
