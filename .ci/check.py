@@ -30,6 +30,8 @@ FORBIDDEN = {
     "services": ("drivers", "delphis.cli"),
     "gateway": ("drivers", "delphis.cli", "delphis.inventory", "delphis.registry", "delphis.auth"),
 }
+# One command of the application is a client of a core, and takes server, token and output as the others do.
+ALLOWED = {"services/importing/command.py": "delphis.cli"}
 
 Complaints = list[str]
 Check = Callable[[], Complaints]
@@ -98,11 +100,12 @@ def layers_hold() -> Complaints:
     complaints: Complaints = []
     for folder, forbidden in FORBIDDEN.items():
         for path in tracked(f"{folder}/*.py"):
+            allowed = ALLOWED.get(str(path.relative_to(REPO)))
             for line, name in imported(ast.parse(path.read_text(encoding="utf-8"), str(path))):
                 complaints += [
                     f"{path.relative_to(REPO)}:{line}: {folder} must not import {bad}"
                     for bad in forbidden
-                    if name == bad or name.startswith(f"{bad}.")
+                    if bad != allowed and (name == bad or name.startswith(f"{bad}."))
                 ]
     return sorted(set(complaints))
 

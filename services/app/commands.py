@@ -163,9 +163,26 @@ def serve_gateway(arguments: tuple[str, ...]) -> None:
     main.main(list(arguments), prog_name="delphis serve gateway")
 
 
-@click.group()
+class _Db(click.Group):
+    """Its commands; the one that is a client of a core is loaded only when it is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted((*super().list_commands(ctx), _IMPORT))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != _IMPORT:
+            return super().get_command(ctx, cmd_name)
+        from services.importing.command import import_delfin
+
+        return import_delfin
+
+
+_IMPORT = "import-delfin"
+
+
+@click.group(cls=_Db)
 def db() -> None:
-    """Work on the store directly, without a running Delphis."""
+    """Work on databases: the store's own, without a running Delphis, and Delfin's."""
 
 
 @db.group("token")
