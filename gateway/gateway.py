@@ -16,6 +16,8 @@ from gateway.backend import Backend
 from gateway.dialect import DELFIN, Dialect
 from gateway.exchange import Disconnected, Exchange, Receive, Scope, Send
 from gateway.faults import Faults
+from gateway.openapi.description import Description
+from gateway.openapi.document import Served
 from gateway.operation import JSON, HttpAnswer, HttpRequest, Operation, Reading
 from gateway.routes import Match, RouteTable
 from gateway.streaming import Streams, StreamSettings
@@ -67,6 +69,7 @@ class Gateway:
         self.streams = Streams(self.settings.streams)
         self._routes: RouteTable[Target] = RouteTable()
         self._faults = Faults()
+        self._description = Description(login=self.settings.login)
         self._index = b"{}"
 
     async def start(self, invokers: Mapping[str, Invoker]) -> None:
@@ -105,6 +108,13 @@ class Gateway:
             )
         self._routes = routes
         self._index = self._described()
+        self._description.changed(
+            [
+                Served(backend.descriptors, [operation.binding for operation in backend.operations])
+                for backend in self.backends
+                if backend.descriptors is not None
+            ]
+        )
 
     def _described(self) -> bytes:
         """What `GET /v1` answers: the paths there are."""
@@ -220,7 +230,7 @@ class Gateway:
     async def _without_route(self, exchange: Exchange) -> HttpAnswer:
         """What is answered where no binding fits."""
         methods = self._routes.methods(exchange.path)
-        if exchange.path in _OWN:
+        if exchange.path in _OWN or self._description.has(exchange.path):
             methods = sorted({*methods, "GET"})
             if exchange.method in ("GET", "HEAD"):
                 return await self._own(exchange)
@@ -258,6 +268,8 @@ class Gateway:
             return health.alive()
         if exchange.path == health.READY:
             return await health.ready(self.backends, exchange.request_id)
+        if self._description.has(exchange.path):
+            return await self._description.answer(exchange.path)
         return HttpAnswer(200, [JSON], self._index)
 
     def _fault(self, error: CallError, match: Match[Target] | None) -> HttpAnswer:
