@@ -70,6 +70,7 @@ def _capable(_: World, reply: Reply) -> None:
     assert reply.json["spec"]["is_historic"] is True
     (volumes,) = reply.json["spec"]["resource_metrics"]
     assert [metric["name"] for metric in volumes["metrics"]] == ["iops"]
+    assert volumes["interval"] == "60s"
 
 
 READS = [

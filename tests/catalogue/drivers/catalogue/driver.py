@@ -112,5 +112,6 @@ class Catalogue(sdk.StorageDriver):
         capabilities = sdk.Capabilities(is_historic=True)
         capabilities.retention.FromSeconds(4500)
         metrics = capabilities.resource_metrics.add(kind="volume")
+        metrics.interval.FromSeconds(60)
         metrics.metrics.add(name="iops", unit="1/s", description="Reads and writes")
         return capabilities
