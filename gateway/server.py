@@ -43,7 +43,8 @@ class HttpServer:
     async def stop(self, grace: float = 5.0) -> None:
         """Stops listening, ends streams, lets requests under way end, for `grace` seconds at most, and returns."""
         self._app.streams.end()
-        self._server.config.timeout_graceful_shutdown = max(1, round(grace))
+        # uvicorn declares whole seconds, and hands them to asyncio, which takes any.
+        self._server.config.timeout_graceful_shutdown = grace  # type: ignore[assignment]
         self._server.should_exit = True
         await self._task
 

@@ -20,7 +20,10 @@ from services.calls.invoker import LocalInvoker
 from services.calls.pipeline import Pipeline
 from services.calls.reflection import Reflection, ReflectionHandler
 
-STOP_GRACE = 5.0
+CALLS_GRACE = 1.0
+"""Seconds in which calls may end once a stop was asked for."""
+FLUSH_GRACE = 0.3
+"""Then clients have so many to take their answers, or to go."""
 
 
 @asynccontextmanager
@@ -37,9 +40,9 @@ async def open_grpc(settings: CoreSettings, pipeline: Pipeline, reflection: Refl
     try:
         yield address
     finally:
-        pipeline.end_watches()
+        await pipeline.stop(CALLS_GRACE)
         await healthy.enter_graceful_shutdown()
-        await server.stop(STOP_GRACE)
+        await server.stop(FLUSH_GRACE)
 
 
 def _bind(server: grpc.aio.Server, settings: CoreSettings) -> str:
@@ -83,7 +86,7 @@ async def open_http(settings: CoreSettings, pipeline: Pipeline, reflection: Refl
         try:
             yield str(Address(address.host, server.port))
         finally:
-            pipeline.end_watches()
-            await server.stop(STOP_GRACE)
+            await pipeline.stop(CALLS_GRACE)
+            await server.stop(FLUSH_GRACE)
     finally:
         await gateway.stop()

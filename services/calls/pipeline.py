@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -103,15 +103,25 @@ class Pipeline:
         self._authenticator = authenticator
         self._auditor = auditor
         self._watching: set[asyncio.Timeout] = set()
+        self._calls: set[asyncio.Timeout] = set()
         self._stopping = False
+        self._quiet = asyncio.Event()
 
-    def end_watches(self) -> None:
-        """Ends all watches, with SERVICE_UNAVAILABLE, and begins no further one: the process is about to stop."""
+    async def stop(self, grace: float) -> None:
+        """Answers no further call, and ends those that run, with SERVICE_UNAVAILABLE: the process is about to stop.
+
+        Watches end at once, other calls have `grace` seconds to end by themselves. Returns when they have.
+        """
         self._stopping = True
-        now = asyncio.get_running_loop().time()
-        for timeout in self._watching:
-            if not timeout.expired():
-                timeout.reschedule(now)
+        _expire(self._watching)
+        if not self.metrics.in_flight:
+            return
+        try:
+            async with asyncio.timeout(grace):
+                await self._quiet.wait()
+        except TimeoutError:
+            log.warning("%d calls are ended by the stop", self.metrics.in_flight)
+            _expire(self._calls)
 
     async def unary(self, path: str, body: bytes, ingress: Ingress) -> Answer:
         """Calls a unary method."""
@@ -121,6 +131,7 @@ class Pipeline:
         call, began = self._begin(method, body, ingress)
         code, reason = grpc.StatusCode.OK, ""
         timeout = asyncio.timeout_at(call.deadline)
+        self._calls.add(timeout)
         try:
             async with timeout:
                 return Answer(await method.unary(body, call), call.headers)
@@ -131,6 +142,7 @@ class Pipeline:
                 raise
             raise failure from error
         finally:
+            self._calls.discard(timeout)
             self._end(call, began, code, reason)
 
     async def stream(self, path: str, body: bytes, ingress: Ingress) -> AsyncIterator[bytes]:
@@ -142,20 +154,20 @@ class Pipeline:
         code, reason = grpc.StatusCode.OK, ""
         answers = method.stream(body, call)
         timeout = asyncio.timeout_at(call.deadline)
+        waiting = self._watching if method.watch else self._calls
         try:
             while True:
                 # The timeout spans only our own waiting: it must not be entered while the consumer holds us at yield.
                 if method.watch and self._stopping:
                     raise _stops()
                 async with asyncio.timeout_at(call.deadline) as timeout:
-                    if method.watch:
-                        self._watching.add(timeout)
+                    waiting.add(timeout)
                     try:
                         answer = await anext(answers)
                     except StopAsyncIteration:
                         return
                     finally:
-                        self._watching.discard(timeout)
+                        waiting.discard(timeout)
                 yield answer
         except BaseException as error:
             failure = self._failure(error, call, expired=timeout.expired())
@@ -177,6 +189,8 @@ class Pipeline:
         seconds = method.default_deadline if ingress.timeout is None else ingress.timeout
         call = Call(method, _NOBODY, ingress.request_id, now + seconds, ingress.peer)
         try:
+            if self._stopping:
+                raise _stops()
             if method.watch and self.metrics.watches >= MAX_WATCHES:
                 raise CallError(
                     "TOO_MANY_REQUESTS", f"{MAX_WATCHES} watches run already; try again later.", retry_after=30.0
@@ -216,6 +230,8 @@ class Pipeline:
             self.metrics.watches -= 1
         else:
             self.metrics.in_flight -= 1
+            if self._stopping and not self.metrics.in_flight:
+                self._quiet.set()
         self.metrics.end(call.method.path, code.name, time.perf_counter() - began)
         self._record(call, code, reason)
 
@@ -228,7 +244,7 @@ class Pipeline:
         if isinstance(error, CallError):
             return error
         if isinstance(error, TimeoutError) and expired:
-            if call.method.watch and self._stopping:
+            if self._stopping and asyncio.get_running_loop().time() < call.deadline:
                 return _stops()
             return CallError("DEADLINE_EXCEEDED", f"{call.method.path} did not end within the call's deadline.")
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
@@ -242,7 +258,16 @@ class Pipeline:
 
 
 def _stops() -> CallError:
-    return CallError("SERVICE_UNAVAILABLE", "Delphis stops; resume the watch.", retry_after=1.0)
+    return CallError(
+        "SERVICE_UNAVAILABLE", "Delphis stops; call again, or resume the watch, in a moment.", retry_after=1.0
+    )
+
+
+def _expire(timeouts: Iterable[asyncio.Timeout]) -> None:
+    now = asyncio.get_running_loop().time()
+    for timeout in timeouts:
+        if not timeout.expired():
+            timeout.reschedule(now)
 
 
 _NOBODY = Caller("", frozenset())
