@@ -28,12 +28,13 @@ from delphis.type.v1 import metric_pb2 as delphis_dot_type_dot_v1_dot_metric__pb
 from delphis.type.v1 import options_pb2 as delphis_dot_type_dot_v1_dot_options__pb2
 from delphis.type.v1 import storage_pb2 as delphis_dot_type_dot_v1_dot_storage__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$delphis/inventory/v1/inventory.proto\x12\x14\x64\x65lphis.inventory.v1\x1a\x1e\x64\x65lphis/inventory/v1/job.proto\x1a\x1c\x64\x65lphis/type/v1/access.proto\x1a\x1c\x64\x65lphis/type/v1/metric.proto\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1d\x64\x65lphis/type/v1/storage.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfc\x04\n\x16RegisterStorageRequest\x12\x0e\n\x06vendor\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x19\n\x0cstorage_name\x18\x03 \x01(\tH\x00\x88\x01\x01\x12)\n\x04rest\x18\x04 \x01(\x0b\x32\x1b.delphis.type.v1.RestAccess\x12\'\n\x03ssh\x18\x05 \x01(\x0b\x32\x1a.delphis.type.v1.SshAccess\x12\'\n\x03\x63li\x18\x06 \x01(\x0b\x32\x1a.delphis.type.v1.CliAccess\x12)\n\x04smis\x18\x07 \x01(\x0b\x32\x1b.delphis.type.v1.SmisAccess\x12\x61\n\x10\x65xtra_attributes\x18\x08 \x03(\x0b\x32\x41.delphis.inventory.v1.RegisterStorageRequest.ExtraAttributesEntryB\x04\xa0\xbb\x18\x01\x12H\n\x06labels\x18\t \x03(\x0b\x32\x38.delphis.inventory.v1.RegisterStorageRequest.LabelsEntry\x12\x30\n\rsync_interval\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rvalidate_only\x18\x0b \x01(\x08\x12\x12\n\nrequest_id\x18\x0c \x01(\t\x1a\x36\n\x14\x45xtraAttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0f\n\r_storage_name\"\x9f\x05\n\x14ImportStorageRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12\x0e\n\x06vendor\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x19\n\x0cstorage_name\x18\x04 \x01(\tH\x00\x88\x01\x01\x12)\n\x04rest\x18\x05 \x01(\x0b\x32\x1b.delphis.type.v1.RestAccess\x12\'\n\x03ssh\x18\x06 \x01(\x0b\x32\x1a.delphis.type.v1.SshAccess\x12\'\n\x03\x63li\x18\x07 \x01(\x0b\x32\x1a.delphis.type.v1.CliAccess\x12)\n\x04smis\x18\x08 \x01(\x0b\x32\x1b.delphis.type.v1.SmisAccess\x12_\n\x10\x65xtra_attributes\x18\t \x03(\x0b\x32?.delphis.inventory.v1.ImportStorageRequest.ExtraAttributesEntryB\x04\xa0\xbb\x18\x01\x12\x46\n\x06labels\x18\n \x03(\x0b\x32\x36.delphis.inventory.v1.ImportStorageRequest.LabelsEntry\x12\x30\n\rsync_interval\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x05\x61rray\x18\x0c \x01(\x0b\x32\x18.delphis.type.v1.Storage\x12\x15\n\rvalidate_only\x18\r \x01(\x08\x1a\x36\n\x14\x45xtraAttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0f\n\r_storage_name\"f\n\x15ImportStorageResponse\x12)\n\x07storage\x18\x01 \x01(\x0b\x32\x18.delphis.type.v1.Storage\x12\x10\n\x08imported\x18\x02 \x01(\x08\x12\x10\n\x08warnings\x18\x03 \x03(\t\"\'\n\x11GetStorageRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\"l\n\x13ListStoragesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\x12\x0c\n\x04skip\x18\x05 \x01(\x05\"[\n\x14ListStoragesResponse\x12*\n\x08storages\x18\x01 \x03(\x0b\x32\x18.delphis.type.v1.Storage\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x88\x02\n\x0fStorageSettings\x12\x19\n\x0c\x64isplay_name\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x41\n\x06labels\x18\x02 \x03(\x0b\x32\x31.delphis.inventory.v1.StorageSettings.LabelsEntry\x12\x30\n\rsync_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12%\n\x05pause\x18\x04 \x01(\x0b\x32\x16.delphis.type.v1.Pause\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0f\n\r_display_name\"\x94\x01\n\x14UpdateStorageRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12\x37\n\x08settings\x18\x02 \x01(\x0b\x32%.delphis.inventory.v1.StorageSettings\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"*\n\x14\x44\x65leteStorageRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\";\n\x15\x44\x65leteStorageResponse\x12\"\n\x06job_id\x18\x01 \x01(\tB\x12\xb2\xbb\x18\x0e\x64\x65lphis-job-id\"(\n\x12SyncStorageRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\"9\n\x13SyncStorageResponse\x12\"\n\x06job_id\x18\x01 \x01(\tB\x12\xb2\xbb\x18\x0e\x64\x65lphis-job-id\"\x15\n\x13SyncStoragesRequest\"\x94\x01\n\x14SyncStoragesResponse\x12&\n\x08\x62\x61tch_id\x18\x01 \x01(\tB\x14\xb2\xbb\x18\x10\x64\x65lphis-batch-id\x12)\n\x07started\x18\x02 \x01(\x05\x42\x18\xb2\xbb\x18\x14\x64\x65lphis-jobs-started\x12)\n\x07skipped\x18\x03 \x01(\x05\x42\x18\xb2\xbb\x18\x14\x64\x65lphis-jobs-skipped\")\n\x13GetSyncStateRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\"\xac\x02\n\tSyncState\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12\x30\n\x0bsync_status\x18\x02 \x01(\x0e\x32\x1b.delphis.type.v1.SyncStatus\x12\x32\n\x0csync_outcome\x18\x03 \x01(\x0e\x32\x1c.delphis.type.v1.SyncOutcome\x12\x33\n\x0flast_success_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cnext_sync_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x05kinds\x18\x06 \x03(\x0b\x32\x1f.delphis.inventory.v1.KindState\x12\x0e\n\x06job_id\x18\x07 \x01(\t\"@\n\x13\x41\x63\x63\x65ptSerialRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12\x15\n\rserial_number\x18\x02 \x01(\t\"9\n\x15\x41\x63\x63\x65ptRemovalsRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\"*\n\x14GetAccessInfoRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\"?\n\x16ListAccessInfosRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"e\n\x17ListAccessInfosResponse\x12\x31\n\x0c\x61\x63\x63\x65ss_infos\x18\x01 \x03(\x0b\x32\x1b.delphis.type.v1.AccessInfo\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x89\x03\n\x17UpdateAccessInfoRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12/\n\x04rest\x18\x02 \x01(\x0b\x32\x1b.delphis.type.v1.RestAccessB\x04\xb8\xbb\x18\x01\x12-\n\x03ssh\x18\x03 \x01(\x0b\x32\x1a.delphis.type.v1.SshAccessB\x04\xb8\xbb\x18\x01\x12-\n\x03\x63li\x18\x04 \x01(\x0b\x32\x1a.delphis.type.v1.CliAccessB\x04\xb8\xbb\x18\x01\x12/\n\x04smis\x18\x05 \x01(\x0b\x32\x1b.delphis.type.v1.SmisAccessB\x04\xb8\xbb\x18\x01\x12\x62\n\x10\x65xtra_attributes\x18\x06 \x03(\x0b\x32\x42.delphis.inventory.v1.UpdateAccessInfoRequest.ExtraAttributesEntryB\x04\xa0\xbb\x18\x01\x1a\x36\n\x14\x45xtraAttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"3\n\x1dGetStorageCapabilitiesRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\"5\n\x14\x43\x61pabilitiesMetadata\x12\x0e\n\x06vendor\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\"\x80\x01\n\x13StorageCapabilities\x12<\n\x08metadata\x18\x01 \x01(\x0b\x32*.delphis.inventory.v1.CapabilitiesMetadata\x12+\n\x04spec\x18\x02 \x01(\x0b\x32\x1d.delphis.type.v1.Capabilities2\xad\x12\n\x10InventoryService\x12\x83\x01\n\x0fRegisterStorage\x12,.delphis.inventory.v1.RegisterStorageRequest\x1a\x18.delphis.type.v1.Storage\"(\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08Z\xba\xbb\x18\x03\x08\xc9\x01\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/storages:\x01*\x12\xa2\x01\n\rImportStorage\x12*.delphis.inventory.v1.ImportStorageRequest\x1a+.delphis.inventory.v1.ImportStorageResponse\"8\x90\x02\x02\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08<\x82\xd3\xe4\x93\x02%\" /v1/storages/{storage_id}:import:\x01*\x12\x7f\n\nGetStorage\x12\'.delphis.inventory.v1.GetStorageRequest\x1a\x18.delphis.type.v1.Storage\".\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/storages/{storage_id}\x12\x96\x01\n\x0cListStorages\x12).delphis.inventory.v1.ListStoragesRequest\x1a*.delphis.inventory.v1.ListStoragesResponse\"/\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\n\x1a\x08storages\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/storages\x12\x8f\x01\n\rUpdateStorage\x12*.delphis.inventory.v1.UpdateStorageRequest\x1a\x18.delphis.type.v1.Storage\"8\x90\x02\x02\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02%2\x19/v1/storages/{storage_id}:\x08settings\x12\xa1\x01\n\rDeleteStorage\x12*.delphis.inventory.v1.DeleteStorageRequest\x1a+.delphis.inventory.v1.DeleteStorageResponse\"7\x90\x02\x02\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08\x1e\xba\xbb\x18\x05\x08\xca\x01\x10\x01\x82\xd3\xe4\x93\x02\x1b*\x19/v1/storages/{storage_id}\x12\x9d\x01\n\x0bSyncStorage\x12(.delphis.inventory.v1.SyncStorageRequest\x1a).delphis.inventory.v1.SyncStorageResponse\"9\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\x05\x08\xca\x01\x10\x01\x82\xd3\xe4\x93\x02 \"\x1e/v1/storages/{storage_id}/sync\x12\x93\x01\n\x0cSyncStorages\x12).delphis.inventory.v1.SyncStoragesRequest\x1a*.delphis.inventory.v1.SyncStoragesResponse\",\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08<\xba\xbb\x18\x05\x08\xca\x01\x10\x01\x82\xd3\xe4\x93\x02\x13\"\x11/v1/storages/sync\x12\x95\x01\n\x0cGetSyncState\x12).delphis.inventory.v1.GetSyncStateRequest\x1a\x1f.delphis.inventory.v1.SyncState\"9\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02&\x12$/v1/storages/{storage_id}/sync-state\x12\x93\x01\n\x0c\x41\x63\x63\x65ptSerial\x12).delphis.inventory.v1.AcceptSerialRequest\x1a\x18.delphis.type.v1.Storage\">\x90\x02\x02\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02+\"&/v1/storages/{storage_id}:acceptSerial:\x01*\x12\xa0\x01\n\x0e\x41\x63\x63\x65ptRemovals\x12+.delphis.inventory.v1.AcceptRemovalsRequest\x1a\x1f.delphis.inventory.v1.SyncState\"@\x90\x02\x02\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08\x1e\x82\xd3\xe4\x93\x02-\"(/v1/storages/{storage_id}:acceptRemovals:\x01*\x12\x94\x01\n\rGetAccessInfo\x12*.delphis.inventory.v1.GetAccessInfoRequest\x1a\x1b.delphis.type.v1.AccessInfo\":\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02\'\x12%/v1/storages/{storage_id}/access-info\x12\xa7\x01\n\x0fListAccessInfos\x12,.delphis.inventory.v1.ListAccessInfosRequest\x1a-.delphis.inventory.v1.ListAccessInfosResponse\"7\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\x0e\x1a\x0c\x61\x63\x63\x65ss_infos\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/access-infos\x12\x9d\x01\n\x10UpdateAccessInfo\x12-.delphis.inventory.v1.UpdateAccessInfoRequest\x1a\x1b.delphis.type.v1.AccessInfo\"=\x90\x02\x02\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08Z\x82\xd3\xe4\x93\x02*\x1a%/v1/storages/{storage_id}/access-info:\x01*\x12\xb5\x01\n\x16GetStorageCapabilities\x12\x33.delphis.inventory.v1.GetStorageCapabilitiesRequest\x1a).delphis.inventory.v1.StorageCapabilities\";\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08<\x82\xd3\xe4\x93\x02(\x12&/v1/storages/{storage_id}/capabilitiesBQ\n\x18\x64\x65v.delphis.inventory.v1P\x01Z/delphis.dev/go/delphis/inventory/v1;inventoryv1\xa0\xbb\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$delphis/inventory/v1/inventory.proto\x12\x14\x64\x65lphis.inventory.v1\x1a\x1e\x64\x65lphis/inventory/v1/job.proto\x1a\x1c\x64\x65lphis/type/v1/access.proto\x1a\x1c\x64\x65lphis/type/v1/metric.proto\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1d\x64\x65lphis/type/v1/storage.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x06\n\x16RegisterStorageRequest\x12\"\n\x06vendor\x18\x01 \x01(\tB\x12\xc2\xbb\x18\x0e\"fake_storage\"\x12 \n\x05model\x18\x02 \x01(\tB\x11\xc2\xbb\x18\r\"fake_driver\"\x12\x19\n\x0cstorage_name\x18\x03 \x01(\tH\x00\x88\x01\x01\x12~\n\x04rest\x18\x04 \x01(\x0b\x32\x1b.delphis.type.v1.RestAccessBS\xc2\xbb\x18O{\"host\": \"127.0.0.1\", \"port\": 443, \"username\": \"monitor\", \"password\": \"secret\"}\x12\'\n\x03ssh\x18\x05 \x01(\x0b\x32\x1a.delphis.type.v1.SshAccess\x12\'\n\x03\x63li\x18\x06 \x01(\x0b\x32\x1a.delphis.type.v1.CliAccess\x12)\n\x04smis\x18\x07 \x01(\x0b\x32\x1b.delphis.type.v1.SmisAccess\x12\x61\n\x10\x65xtra_attributes\x18\x08 \x03(\x0b\x32\x41.delphis.inventory.v1.RegisterStorageRequest.ExtraAttributesEntryB\x04\xa0\xbb\x18\x01\x12`\n\x06labels\x18\t \x03(\x0b\x32\x38.delphis.inventory.v1.RegisterStorageRequest.LabelsEntryB\x16\xc2\xbb\x18\x12{\"site\": \"zurich\"}\x12\x30\n\rsync_interval\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rvalidate_only\x18\x0b \x01(\x08\x12\x12\n\nrequest_id\x18\x0c \x01(\t\x1a\x36\n\x14\x45xtraAttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0f\n\r_storage_name\"\x9f\x05\n\x14ImportStorageRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12\x0e\n\x06vendor\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x19\n\x0cstorage_name\x18\x04 \x01(\tH\x00\x88\x01\x01\x12)\n\x04rest\x18\x05 \x01(\x0b\x32\x1b.delphis.type.v1.RestAccess\x12\'\n\x03ssh\x18\x06 \x01(\x0b\x32\x1a.delphis.type.v1.SshAccess\x12\'\n\x03\x63li\x18\x07 \x01(\x0b\x32\x1a.delphis.type.v1.CliAccess\x12)\n\x04smis\x18\x08 \x01(\x0b\x32\x1b.delphis.type.v1.SmisAccess\x12_\n\x10\x65xtra_attributes\x18\t \x03(\x0b\x32?.delphis.inventory.v1.ImportStorageRequest.ExtraAttributesEntryB\x04\xa0\xbb\x18\x01\x12\x46\n\x06labels\x18\n \x03(\x0b\x32\x36.delphis.inventory.v1.ImportStorageRequest.LabelsEntry\x12\x30\n\rsync_interval\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x05\x61rray\x18\x0c \x01(\x0b\x32\x18.delphis.type.v1.Storage\x12\x15\n\rvalidate_only\x18\r \x01(\x08\x1a\x36\n\x14\x45xtraAttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0f\n\r_storage_name\"f\n\x15ImportStorageResponse\x12)\n\x07storage\x18\x01 \x01(\x0b\x32\x18.delphis.type.v1.Storage\x12\x10\n\x08imported\x18\x02 \x01(\x08\x12\x10\n\x08warnings\x18\x03 \x03(\t\"\'\n\x11GetStorageRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\"l\n\x13ListStoragesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\x12\x0c\n\x04skip\x18\x05 \x01(\x05\"[\n\x14ListStoragesResponse\x12*\n\x08storages\x18\x01 \x03(\x0b\x32\x18.delphis.type.v1.Storage\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbc\x02\n\x0fStorageSettings\x12\x35\n\x0c\x64isplay_name\x18\x01 \x01(\tB\x1a\xc2\xbb\x18\x16\"Array of the archive\"H\x00\x88\x01\x01\x12Y\n\x06labels\x18\x02 \x03(\x0b\x32\x31.delphis.inventory.v1.StorageSettings.LabelsEntryB\x16\xc2\xbb\x18\x12{\"site\": \"zurich\"}\x12\x30\n\rsync_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12%\n\x05pause\x18\x04 \x01(\x0b\x32\x16.delphis.type.v1.Pause\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0f\n\r_display_name\"\x94\x01\n\x14UpdateStorageRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12\x37\n\x08settings\x18\x02 \x01(\x0b\x32%.delphis.inventory.v1.StorageSettings\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"*\n\x14\x44\x65leteStorageRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\";\n\x15\x44\x65leteStorageResponse\x12\"\n\x06job_id\x18\x01 \x01(\tB\x12\xb2\xbb\x18\x0e\x64\x65lphis-job-id\"(\n\x12SyncStorageRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\"9\n\x13SyncStorageResponse\x12\"\n\x06job_id\x18\x01 \x01(\tB\x12\xb2\xbb\x18\x0e\x64\x65lphis-job-id\"\x15\n\x13SyncStoragesRequest\"\x94\x01\n\x14SyncStoragesResponse\x12&\n\x08\x62\x61tch_id\x18\x01 \x01(\tB\x14\xb2\xbb\x18\x10\x64\x65lphis-batch-id\x12)\n\x07started\x18\x02 \x01(\x05\x42\x18\xb2\xbb\x18\x14\x64\x65lphis-jobs-started\x12)\n\x07skipped\x18\x03 \x01(\x05\x42\x18\xb2\xbb\x18\x14\x64\x65lphis-jobs-skipped\")\n\x13GetSyncStateRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\"\xac\x02\n\tSyncState\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12\x30\n\x0bsync_status\x18\x02 \x01(\x0e\x32\x1b.delphis.type.v1.SyncStatus\x12\x32\n\x0csync_outcome\x18\x03 \x01(\x0e\x32\x1c.delphis.type.v1.SyncOutcome\x12\x33\n\x0flast_success_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cnext_sync_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x05kinds\x18\x06 \x03(\x0b\x32\x1f.delphis.inventory.v1.KindState\x12\x0e\n\x06job_id\x18\x07 \x01(\t\"F\n\x13\x41\x63\x63\x65ptSerialRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12\x1b\n\rserial_number\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"9\n\x15\x41\x63\x63\x65ptRemovalsRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\"*\n\x14GetAccessInfoRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\"?\n\x16ListAccessInfosRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"e\n\x17ListAccessInfosResponse\x12\x31\n\x0c\x61\x63\x63\x65ss_infos\x18\x01 \x03(\x0b\x32\x1b.delphis.type.v1.AccessInfo\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xdd\x03\n\x17UpdateAccessInfoRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12\x82\x01\n\x04rest\x18\x02 \x01(\x0b\x32\x1b.delphis.type.v1.RestAccessBW\xb8\xbb\x18\x01\xc2\xbb\x18O{\"host\": \"127.0.0.1\", \"port\": 443, \"username\": \"monitor\", \"password\": \"secret\"}\x12-\n\x03ssh\x18\x03 \x01(\x0b\x32\x1a.delphis.type.v1.SshAccessB\x04\xb8\xbb\x18\x01\x12-\n\x03\x63li\x18\x04 \x01(\x0b\x32\x1a.delphis.type.v1.CliAccessB\x04\xb8\xbb\x18\x01\x12/\n\x04smis\x18\x05 \x01(\x0b\x32\x1b.delphis.type.v1.SmisAccessB\x04\xb8\xbb\x18\x01\x12\x62\n\x10\x65xtra_attributes\x18\x06 \x03(\x0b\x32\x42.delphis.inventory.v1.UpdateAccessInfoRequest.ExtraAttributesEntryB\x04\xa0\xbb\x18\x01\x1a\x36\n\x14\x45xtraAttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"3\n\x1dGetStorageCapabilitiesRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t\"5\n\x14\x43\x61pabilitiesMetadata\x12\x0e\n\x06vendor\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\"\x80\x01\n\x13StorageCapabilities\x12<\n\x08metadata\x18\x01 \x01(\x0b\x32*.delphis.inventory.v1.CapabilitiesMetadata\x12+\n\x04spec\x18\x02 \x01(\x0b\x32\x1d.delphis.type.v1.Capabilities2\xad\x12\n\x10InventoryService\x12\x83\x01\n\x0fRegisterStorage\x12,.delphis.inventory.v1.RegisterStorageRequest\x1a\x18.delphis.type.v1.Storage\"(\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08Z\xba\xbb\x18\x03\x08\xc9\x01\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/storages:\x01*\x12\xa2\x01\n\rImportStorage\x12*.delphis.inventory.v1.ImportStorageRequest\x1a+.delphis.inventory.v1.ImportStorageResponse\"8\x90\x02\x02\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08<\x82\xd3\xe4\x93\x02%\" /v1/storages/{storage_id}:import:\x01*\x12\x7f\n\nGetStorage\x12\'.delphis.inventory.v1.GetStorageRequest\x1a\x18.delphis.type.v1.Storage\".\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/storages/{storage_id}\x12\x96\x01\n\x0cListStorages\x12).delphis.inventory.v1.ListStoragesRequest\x1a*.delphis.inventory.v1.ListStoragesResponse\"/\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\n\x1a\x08storages\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/storages\x12\x8f\x01\n\rUpdateStorage\x12*.delphis.inventory.v1.UpdateStorageRequest\x1a\x18.delphis.type.v1.Storage\"8\x90\x02\x02\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02%2\x19/v1/storages/{storage_id}:\x08settings\x12\xa1\x01\n\rDeleteStorage\x12*.delphis.inventory.v1.DeleteStorageRequest\x1a+.delphis.inventory.v1.DeleteStorageResponse\"7\x90\x02\x02\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08\x1e\xba\xbb\x18\x05\x08\xca\x01\x10\x01\x82\xd3\xe4\x93\x02\x1b*\x19/v1/storages/{storage_id}\x12\x9d\x01\n\x0bSyncStorage\x12(.delphis.inventory.v1.SyncStorageRequest\x1a).delphis.inventory.v1.SyncStorageResponse\"9\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\x05\x08\xca\x01\x10\x01\x82\xd3\xe4\x93\x02 \"\x1e/v1/storages/{storage_id}/sync\x12\x93\x01\n\x0cSyncStorages\x12).delphis.inventory.v1.SyncStoragesRequest\x1a*.delphis.inventory.v1.SyncStoragesResponse\",\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08<\xba\xbb\x18\x05\x08\xca\x01\x10\x01\x82\xd3\xe4\x93\x02\x13\"\x11/v1/storages/sync\x12\x95\x01\n\x0cGetSyncState\x12).delphis.inventory.v1.GetSyncStateRequest\x1a\x1f.delphis.inventory.v1.SyncState\"9\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02&\x12$/v1/storages/{storage_id}/sync-state\x12\x93\x01\n\x0c\x41\x63\x63\x65ptSerial\x12).delphis.inventory.v1.AcceptSerialRequest\x1a\x18.delphis.type.v1.Storage\">\x90\x02\x02\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02+\"&/v1/storages/{storage_id}:acceptSerial:\x01*\x12\xa0\x01\n\x0e\x41\x63\x63\x65ptRemovals\x12+.delphis.inventory.v1.AcceptRemovalsRequest\x1a\x1f.delphis.inventory.v1.SyncState\"@\x90\x02\x02\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08\x1e\x82\xd3\xe4\x93\x02-\"(/v1/storages/{storage_id}:acceptRemovals:\x01*\x12\x94\x01\n\rGetAccessInfo\x12*.delphis.inventory.v1.GetAccessInfoRequest\x1a\x1b.delphis.type.v1.AccessInfo\":\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02\'\x12%/v1/storages/{storage_id}/access-info\x12\xa7\x01\n\x0fListAccessInfos\x12,.delphis.inventory.v1.ListAccessInfosRequest\x1a-.delphis.inventory.v1.ListAccessInfosResponse\"7\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\x0e\x1a\x0c\x61\x63\x63\x65ss_infos\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/access-infos\x12\x9d\x01\n\x10UpdateAccessInfo\x12-.delphis.inventory.v1.UpdateAccessInfoRequest\x1a\x1b.delphis.type.v1.AccessInfo\"=\x90\x02\x02\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08Z\x82\xd3\xe4\x93\x02*\x1a%/v1/storages/{storage_id}/access-info:\x01*\x12\xb5\x01\n\x16GetStorageCapabilities\x12\x33.delphis.inventory.v1.GetStorageCapabilitiesRequest\x1a).delphis.inventory.v1.StorageCapabilities\";\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08<\x82\xd3\xe4\x93\x02(\x12&/v1/storages/{storage_id}/capabilitiesBQ\n\x18\x64\x65v.delphis.inventory.v1P\x01Z/delphis.dev/go/delphis/inventory/v1;inventoryv1\xa0\xbb\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,8 +46,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERSTORAGEREQUEST_EXTRAATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_REGISTERSTORAGEREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_REGISTERSTORAGEREQUEST_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_REGISTERSTORAGEREQUEST'].fields_by_name['vendor']._loaded_options = None
+  _globals['_REGISTERSTORAGEREQUEST'].fields_by_name['vendor']._serialized_options = b'\302\273\030\016\"fake_storage\"'
+  _globals['_REGISTERSTORAGEREQUEST'].fields_by_name['model']._loaded_options = None
+  _globals['_REGISTERSTORAGEREQUEST'].fields_by_name['model']._serialized_options = b'\302\273\030\r\"fake_driver\"'
+  _globals['_REGISTERSTORAGEREQUEST'].fields_by_name['rest']._loaded_options = None
+  _globals['_REGISTERSTORAGEREQUEST'].fields_by_name['rest']._serialized_options = b'\302\273\030O{\"host\": \"127.0.0.1\", \"port\": 443, \"username\": \"monitor\", \"password\": \"secret\"}'
   _globals['_REGISTERSTORAGEREQUEST'].fields_by_name['extra_attributes']._loaded_options = None
   _globals['_REGISTERSTORAGEREQUEST'].fields_by_name['extra_attributes']._serialized_options = b'\240\273\030\001'
+  _globals['_REGISTERSTORAGEREQUEST'].fields_by_name['labels']._loaded_options = None
+  _globals['_REGISTERSTORAGEREQUEST'].fields_by_name['labels']._serialized_options = b'\302\273\030\022{\"site\": \"zurich\"}'
   _globals['_IMPORTSTORAGEREQUEST_EXTRAATTRIBUTESENTRY']._loaded_options = None
   _globals['_IMPORTSTORAGEREQUEST_EXTRAATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_IMPORTSTORAGEREQUEST_LABELSENTRY']._loaded_options = None
@@ -55,6 +64,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTSTORAGEREQUEST'].fields_by_name['extra_attributes']._serialized_options = b'\240\273\030\001'
   _globals['_STORAGESETTINGS_LABELSENTRY']._loaded_options = None
   _globals['_STORAGESETTINGS_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_STORAGESETTINGS'].fields_by_name['display_name']._loaded_options = None
+  _globals['_STORAGESETTINGS'].fields_by_name['display_name']._serialized_options = b'\302\273\030\026\"Array of the archive\"'
+  _globals['_STORAGESETTINGS'].fields_by_name['labels']._loaded_options = None
+  _globals['_STORAGESETTINGS'].fields_by_name['labels']._serialized_options = b'\302\273\030\022{\"site\": \"zurich\"}'
   _globals['_DELETESTORAGERESPONSE'].fields_by_name['job_id']._loaded_options = None
   _globals['_DELETESTORAGERESPONSE'].fields_by_name['job_id']._serialized_options = b'\262\273\030\016delphis-job-id'
   _globals['_SYNCSTORAGERESPONSE'].fields_by_name['job_id']._loaded_options = None
@@ -65,10 +78,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SYNCSTORAGESRESPONSE'].fields_by_name['started']._serialized_options = b'\262\273\030\024delphis-jobs-started'
   _globals['_SYNCSTORAGESRESPONSE'].fields_by_name['skipped']._loaded_options = None
   _globals['_SYNCSTORAGESRESPONSE'].fields_by_name['skipped']._serialized_options = b'\262\273\030\024delphis-jobs-skipped'
+  _globals['_ACCEPTSERIALREQUEST'].fields_by_name['serial_number']._loaded_options = None
+  _globals['_ACCEPTSERIALREQUEST'].fields_by_name['serial_number']._serialized_options = b'\342A\001\002'
   _globals['_UPDATEACCESSINFOREQUEST_EXTRAATTRIBUTESENTRY']._loaded_options = None
   _globals['_UPDATEACCESSINFOREQUEST_EXTRAATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_UPDATEACCESSINFOREQUEST'].fields_by_name['rest']._loaded_options = None
-  _globals['_UPDATEACCESSINFOREQUEST'].fields_by_name['rest']._serialized_options = b'\270\273\030\001'
+  _globals['_UPDATEACCESSINFOREQUEST'].fields_by_name['rest']._serialized_options = b'\270\273\030\001\302\273\030O{\"host\": \"127.0.0.1\", \"port\": 443, \"username\": \"monitor\", \"password\": \"secret\"}'
   _globals['_UPDATEACCESSINFOREQUEST'].fields_by_name['ssh']._loaded_options = None
   _globals['_UPDATEACCESSINFOREQUEST'].fields_by_name['ssh']._serialized_options = b'\270\273\030\001'
   _globals['_UPDATEACCESSINFOREQUEST'].fields_by_name['cli']._loaded_options = None
@@ -107,68 +122,68 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVENTORYSERVICE'].methods_by_name['UpdateAccessInfo']._serialized_options = b'\220\002\002\240\273\030\003\262\273\030\002\010Z\202\323\344\223\002*\032%/v1/storages/{storage_id}/access-info:\001*'
   _globals['_INVENTORYSERVICE'].methods_by_name['GetStorageCapabilities']._loaded_options = None
   _globals['_INVENTORYSERVICE'].methods_by_name['GetStorageCapabilities']._serialized_options = b'\220\002\001\240\273\030\002\262\273\030\002\010<\202\323\344\223\002(\022&/v1/storages/{storage_id}/capabilities'
-  _globals['_REGISTERSTORAGEREQUEST']._serialized_start=346
-  _globals['_REGISTERSTORAGEREQUEST']._serialized_end=982
-  _globals['_REGISTERSTORAGEREQUEST_EXTRAATTRIBUTESENTRY']._serialized_start=864
-  _globals['_REGISTERSTORAGEREQUEST_EXTRAATTRIBUTESENTRY']._serialized_end=918
-  _globals['_REGISTERSTORAGEREQUEST_LABELSENTRY']._serialized_start=920
-  _globals['_REGISTERSTORAGEREQUEST_LABELSENTRY']._serialized_end=965
-  _globals['_IMPORTSTORAGEREQUEST']._serialized_start=985
-  _globals['_IMPORTSTORAGEREQUEST']._serialized_end=1656
-  _globals['_IMPORTSTORAGEREQUEST_EXTRAATTRIBUTESENTRY']._serialized_start=864
-  _globals['_IMPORTSTORAGEREQUEST_EXTRAATTRIBUTESENTRY']._serialized_end=918
-  _globals['_IMPORTSTORAGEREQUEST_LABELSENTRY']._serialized_start=920
-  _globals['_IMPORTSTORAGEREQUEST_LABELSENTRY']._serialized_end=965
-  _globals['_IMPORTSTORAGERESPONSE']._serialized_start=1658
-  _globals['_IMPORTSTORAGERESPONSE']._serialized_end=1760
-  _globals['_GETSTORAGEREQUEST']._serialized_start=1762
-  _globals['_GETSTORAGEREQUEST']._serialized_end=1801
-  _globals['_LISTSTORAGESREQUEST']._serialized_start=1803
-  _globals['_LISTSTORAGESREQUEST']._serialized_end=1911
-  _globals['_LISTSTORAGESRESPONSE']._serialized_start=1913
-  _globals['_LISTSTORAGESRESPONSE']._serialized_end=2004
-  _globals['_STORAGESETTINGS']._serialized_start=2007
-  _globals['_STORAGESETTINGS']._serialized_end=2271
-  _globals['_STORAGESETTINGS_LABELSENTRY']._serialized_start=920
-  _globals['_STORAGESETTINGS_LABELSENTRY']._serialized_end=965
-  _globals['_UPDATESTORAGEREQUEST']._serialized_start=2274
-  _globals['_UPDATESTORAGEREQUEST']._serialized_end=2422
-  _globals['_DELETESTORAGEREQUEST']._serialized_start=2424
-  _globals['_DELETESTORAGEREQUEST']._serialized_end=2466
-  _globals['_DELETESTORAGERESPONSE']._serialized_start=2468
-  _globals['_DELETESTORAGERESPONSE']._serialized_end=2527
-  _globals['_SYNCSTORAGEREQUEST']._serialized_start=2529
-  _globals['_SYNCSTORAGEREQUEST']._serialized_end=2569
-  _globals['_SYNCSTORAGERESPONSE']._serialized_start=2571
-  _globals['_SYNCSTORAGERESPONSE']._serialized_end=2628
-  _globals['_SYNCSTORAGESREQUEST']._serialized_start=2630
-  _globals['_SYNCSTORAGESREQUEST']._serialized_end=2651
-  _globals['_SYNCSTORAGESRESPONSE']._serialized_start=2654
-  _globals['_SYNCSTORAGESRESPONSE']._serialized_end=2802
-  _globals['_GETSYNCSTATEREQUEST']._serialized_start=2804
-  _globals['_GETSYNCSTATEREQUEST']._serialized_end=2845
-  _globals['_SYNCSTATE']._serialized_start=2848
-  _globals['_SYNCSTATE']._serialized_end=3148
-  _globals['_ACCEPTSERIALREQUEST']._serialized_start=3150
-  _globals['_ACCEPTSERIALREQUEST']._serialized_end=3214
-  _globals['_ACCEPTREMOVALSREQUEST']._serialized_start=3216
-  _globals['_ACCEPTREMOVALSREQUEST']._serialized_end=3273
-  _globals['_GETACCESSINFOREQUEST']._serialized_start=3275
-  _globals['_GETACCESSINFOREQUEST']._serialized_end=3317
-  _globals['_LISTACCESSINFOSREQUEST']._serialized_start=3319
-  _globals['_LISTACCESSINFOSREQUEST']._serialized_end=3382
-  _globals['_LISTACCESSINFOSRESPONSE']._serialized_start=3384
-  _globals['_LISTACCESSINFOSRESPONSE']._serialized_end=3485
-  _globals['_UPDATEACCESSINFOREQUEST']._serialized_start=3488
-  _globals['_UPDATEACCESSINFOREQUEST']._serialized_end=3881
-  _globals['_UPDATEACCESSINFOREQUEST_EXTRAATTRIBUTESENTRY']._serialized_start=864
-  _globals['_UPDATEACCESSINFOREQUEST_EXTRAATTRIBUTESENTRY']._serialized_end=918
-  _globals['_GETSTORAGECAPABILITIESREQUEST']._serialized_start=3883
-  _globals['_GETSTORAGECAPABILITIESREQUEST']._serialized_end=3934
-  _globals['_CAPABILITIESMETADATA']._serialized_start=3936
-  _globals['_CAPABILITIESMETADATA']._serialized_end=3989
-  _globals['_STORAGECAPABILITIES']._serialized_start=3992
-  _globals['_STORAGECAPABILITIES']._serialized_end=4120
-  _globals['_INVENTORYSERVICE']._serialized_start=4123
-  _globals['_INVENTORYSERVICE']._serialized_end=6472
+  _globals['_REGISTERSTORAGEREQUEST']._serialized_start=379
+  _globals['_REGISTERSTORAGEREQUEST']._serialized_end=1163
+  _globals['_REGISTERSTORAGEREQUEST_EXTRAATTRIBUTESENTRY']._serialized_start=1045
+  _globals['_REGISTERSTORAGEREQUEST_EXTRAATTRIBUTESENTRY']._serialized_end=1099
+  _globals['_REGISTERSTORAGEREQUEST_LABELSENTRY']._serialized_start=1101
+  _globals['_REGISTERSTORAGEREQUEST_LABELSENTRY']._serialized_end=1146
+  _globals['_IMPORTSTORAGEREQUEST']._serialized_start=1166
+  _globals['_IMPORTSTORAGEREQUEST']._serialized_end=1837
+  _globals['_IMPORTSTORAGEREQUEST_EXTRAATTRIBUTESENTRY']._serialized_start=1045
+  _globals['_IMPORTSTORAGEREQUEST_EXTRAATTRIBUTESENTRY']._serialized_end=1099
+  _globals['_IMPORTSTORAGEREQUEST_LABELSENTRY']._serialized_start=1101
+  _globals['_IMPORTSTORAGEREQUEST_LABELSENTRY']._serialized_end=1146
+  _globals['_IMPORTSTORAGERESPONSE']._serialized_start=1839
+  _globals['_IMPORTSTORAGERESPONSE']._serialized_end=1941
+  _globals['_GETSTORAGEREQUEST']._serialized_start=1943
+  _globals['_GETSTORAGEREQUEST']._serialized_end=1982
+  _globals['_LISTSTORAGESREQUEST']._serialized_start=1984
+  _globals['_LISTSTORAGESREQUEST']._serialized_end=2092
+  _globals['_LISTSTORAGESRESPONSE']._serialized_start=2094
+  _globals['_LISTSTORAGESRESPONSE']._serialized_end=2185
+  _globals['_STORAGESETTINGS']._serialized_start=2188
+  _globals['_STORAGESETTINGS']._serialized_end=2504
+  _globals['_STORAGESETTINGS_LABELSENTRY']._serialized_start=1101
+  _globals['_STORAGESETTINGS_LABELSENTRY']._serialized_end=1146
+  _globals['_UPDATESTORAGEREQUEST']._serialized_start=2507
+  _globals['_UPDATESTORAGEREQUEST']._serialized_end=2655
+  _globals['_DELETESTORAGEREQUEST']._serialized_start=2657
+  _globals['_DELETESTORAGEREQUEST']._serialized_end=2699
+  _globals['_DELETESTORAGERESPONSE']._serialized_start=2701
+  _globals['_DELETESTORAGERESPONSE']._serialized_end=2760
+  _globals['_SYNCSTORAGEREQUEST']._serialized_start=2762
+  _globals['_SYNCSTORAGEREQUEST']._serialized_end=2802
+  _globals['_SYNCSTORAGERESPONSE']._serialized_start=2804
+  _globals['_SYNCSTORAGERESPONSE']._serialized_end=2861
+  _globals['_SYNCSTORAGESREQUEST']._serialized_start=2863
+  _globals['_SYNCSTORAGESREQUEST']._serialized_end=2884
+  _globals['_SYNCSTORAGESRESPONSE']._serialized_start=2887
+  _globals['_SYNCSTORAGESRESPONSE']._serialized_end=3035
+  _globals['_GETSYNCSTATEREQUEST']._serialized_start=3037
+  _globals['_GETSYNCSTATEREQUEST']._serialized_end=3078
+  _globals['_SYNCSTATE']._serialized_start=3081
+  _globals['_SYNCSTATE']._serialized_end=3381
+  _globals['_ACCEPTSERIALREQUEST']._serialized_start=3383
+  _globals['_ACCEPTSERIALREQUEST']._serialized_end=3453
+  _globals['_ACCEPTREMOVALSREQUEST']._serialized_start=3455
+  _globals['_ACCEPTREMOVALSREQUEST']._serialized_end=3512
+  _globals['_GETACCESSINFOREQUEST']._serialized_start=3514
+  _globals['_GETACCESSINFOREQUEST']._serialized_end=3556
+  _globals['_LISTACCESSINFOSREQUEST']._serialized_start=3558
+  _globals['_LISTACCESSINFOSREQUEST']._serialized_end=3621
+  _globals['_LISTACCESSINFOSRESPONSE']._serialized_start=3623
+  _globals['_LISTACCESSINFOSRESPONSE']._serialized_end=3724
+  _globals['_UPDATEACCESSINFOREQUEST']._serialized_start=3727
+  _globals['_UPDATEACCESSINFOREQUEST']._serialized_end=4204
+  _globals['_UPDATEACCESSINFOREQUEST_EXTRAATTRIBUTESENTRY']._serialized_start=1045
+  _globals['_UPDATEACCESSINFOREQUEST_EXTRAATTRIBUTESENTRY']._serialized_end=1099
+  _globals['_GETSTORAGECAPABILITIESREQUEST']._serialized_start=4206
+  _globals['_GETSTORAGECAPABILITIESREQUEST']._serialized_end=4257
+  _globals['_CAPABILITIESMETADATA']._serialized_start=4259
+  _globals['_CAPABILITIESMETADATA']._serialized_end=4312
+  _globals['_STORAGECAPABILITIES']._serialized_start=4315
+  _globals['_STORAGECAPABILITIES']._serialized_end=4443
+  _globals['_INVENTORYSERVICE']._serialized_start=4446
+  _globals['_INVENTORYSERVICE']._serialized_end=6795
 # @@protoc_insertion_point(module_scope)

@@ -285,6 +285,7 @@ class InventoryServiceServicer(object):
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
+        | no storage has the id behind which the page is to begin | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

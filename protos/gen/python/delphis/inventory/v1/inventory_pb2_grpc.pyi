@@ -158,6 +158,7 @@ class InventoryServiceStub:
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
+    | no storage has the id behind which the page is to begin | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     """
     UpdateAccessInfo: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.UpdateAccessInfoRequest, _access_pb2.AccessInfo]
@@ -309,6 +310,7 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
+    | no storage has the id behind which the page is to begin | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     """
     UpdateAccessInfo: _aio.UnaryUnaryMultiCallable[_inventory_pb2.UpdateAccessInfoRequest, _access_pb2.AccessInfo]  # type: ignore[assignment]
@@ -535,6 +537,7 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
+        | no storage has the id behind which the page is to begin | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         """
 

@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from delphis.type.v1 import options_pb2 as delphis_dot_type_dot_v1_dot_options__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x64\x65lphis/type/v1/access.proto\x12\x0f\x64\x65lphis.type.v1\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x02\n\x03Tls\x12+\n\x04mode\x18\x01 \x01(\x0e\x32\x18.delphis.type.v1.TlsModeH\x00\x88\x01\x01\x12&\n\x19pinned_certificate_sha256\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x1c\n\x0f\x63\x61_certificates\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x18\n\x0bserver_name\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x16\n\tplaintext\x18\x05 \x01(\x08H\x04\x88\x01\x01\x42\x07\n\x05_modeB\x1c\n\x1a_pinned_certificate_sha256B\x12\n\x10_ca_certificatesB\x0e\n\x0c_server_nameB\x0c\n\n_plaintext\"\xbe\x03\n\nRestAccess\x12\x11\n\x04host\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04port\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x15\n\x08username\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x1b\n\x08password\x18\x04 \x01(\tB\x04\xa0\xbb\x18\x01H\x03\x88\x01\x01\x12\x18\n\x05token\x18\x05 \x01(\tB\x04\xa0\xbb\x18\x01H\x04\x88\x01\x01\x12!\n\x03tls\x18\x06 \x01(\x0b\x32\x14.delphis.type.v1.Tls\x12\x32\n\x0f\x63onnect_timeout\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0cread_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x17max_requests_per_second\x18\t \x01(\x01H\x05\x88\x01\x01\x12\x13\n\x06vendor\x18\x64 \x01(\tH\x06\x88\x01\x01\x12\x12\n\x05model\x18\x65 \x01(\tH\x07\x88\x01\x01\x42\x07\n\x05_hostB\x07\n\x05_portB\x0b\n\t_usernameB\x0b\n\t_passwordB\x08\n\x06_tokenB\x1a\n\x18_max_requests_per_secondB\t\n\x07_vendorB\x08\n\x06_model\"\xaa\x03\n\tSshAccess\x12\x11\n\x04host\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04port\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x15\n\x08username\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x1b\n\x08password\x18\x04 \x01(\tB\x04\xa0\xbb\x18\x01H\x03\x88\x01\x01\x12\x14\n\x07pub_key\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\x19\n\x0cpub_key_type\x18\x06 \x01(\tH\x05\x88\x01\x01\x12?\n\x0fhost_key_policy\x18\x07 \x01(\x0e\x32!.delphis.type.v1.SshHostKeyPolicyH\x06\x88\x01\x01\x12\x1e\n\x0bprivate_key\x18\x08 \x01(\tB\x04\xa0\xbb\x18\x01H\x07\x88\x01\x01\x12)\n\x16private_key_passphrase\x18\t \x01(\tB\x04\xa0\xbb\x18\x01H\x08\x88\x01\x01\x42\x07\n\x05_hostB\x07\n\x05_portB\x0b\n\t_usernameB\x0b\n\t_passwordB\n\n\x08_pub_keyB\x0f\n\r_pub_key_typeB\x12\n\x10_host_key_policyB\x0e\n\x0c_private_keyB\x19\n\x17_private_key_passphrase\"\x91\x01\n\tCliAccess\x12\x11\n\x04host\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04port\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x15\n\x08username\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x1b\n\x08password\x18\x04 \x01(\tB\x04\xa0\xbb\x18\x01H\x03\x88\x01\x01\x42\x07\n\x05_hostB\x07\n\x05_portB\x0b\n\t_usernameB\x0b\n\t_password\"\xdb\x01\n\nSmisAccess\x12\x11\n\x04host\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04port\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x15\n\x08username\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x1b\n\x08password\x18\x04 \x01(\tB\x04\xa0\xbb\x18\x01H\x03\x88\x01\x01\x12\x16\n\tnamespace\x18\x05 \x01(\tH\x04\x88\x01\x01\x12!\n\x03tls\x18\x06 \x01(\x0b\x32\x14.delphis.type.v1.TlsB\x07\n\x05_hostB\x07\n\x05_portB\x0b\n\t_usernameB\x0b\n\t_passwordB\x0c\n\n_namespace\"\xef\x04\n\nAccessInfo\x12\x17\n\nstorage_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0cstorage_name\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x13\n\x06vendor\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x12\n\x05model\x18\x04 \x01(\tH\x03\x88\x01\x01\x12/\n\x04rest\x18\x05 \x01(\x0b\x32\x1b.delphis.type.v1.RestAccessB\x04\xb8\xbb\x18\x01\x12-\n\x03ssh\x18\x06 \x01(\x0b\x32\x1a.delphis.type.v1.SshAccessB\x04\xb8\xbb\x18\x01\x12-\n\x03\x63li\x18\x07 \x01(\x0b\x32\x1a.delphis.type.v1.CliAccessB\x04\xb8\xbb\x18\x01\x12/\n\x04smis\x18\x08 \x01(\x0b\x32\x1b.delphis.type.v1.SmisAccessB\x04\xb8\xbb\x18\x01\x12P\n\x10\x65xtra_attributes\x18\t \x03(\x0b\x32\x30.delphis.type.v1.AccessInfo.ExtraAttributesEntryB\x04\xa0\xbb\x18\x01\x12/\n\ncreated_at\x18\xc8\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\nupdated_at\x18\xc9\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x08revision\x18\xca\x01 \x01(\x03H\x04\x88\x01\x01\x1a\x36\n\x14\x45xtraAttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_storage_idB\x0f\n\r_storage_nameB\t\n\x07_vendorB\x08\n\x06_modelB\x0b\n\t_revision*u\n\x07TlsMode\x12\x18\n\x14TLS_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10TLS_MODE_UNKNOWN\x10\x01\x12\x13\n\x0fTLS_MODE_VERIFY\x10\x02\x12\x13\n\x0fTLS_MODE_PINNED\x10\x03\x12\x10\n\x0cTLS_MODE_OFF\x10\x04*\xba\x01\n\x10SshHostKeyPolicy\x12#\n\x1fSSH_HOST_KEY_POLICY_UNSPECIFIED\x10\x00\x12\x1f\n\x1bSSH_HOST_KEY_POLICY_UNKNOWN\x10\x01\x12\x1e\n\x1aSSH_HOST_KEY_POLICY_PINNED\x10\x02\x12#\n\x1fSSH_HOST_KEY_POLICY_TRUST_FIRST\x10\x03\x12\x1b\n\x17SSH_HOST_KEY_POLICY_OFF\x10\x04\x42>\n\x13\x64\x65v.delphis.type.v1P\x01Z%delphis.dev/go/delphis/type/v1;typev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x64\x65lphis/type/v1/access.proto\x12\x0f\x64\x65lphis.type.v1\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x02\n\x03Tls\x12+\n\x04mode\x18\x01 \x01(\x0e\x32\x18.delphis.type.v1.TlsModeH\x00\x88\x01\x01\x12&\n\x19pinned_certificate_sha256\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x1c\n\x0f\x63\x61_certificates\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x18\n\x0bserver_name\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x16\n\tplaintext\x18\x05 \x01(\x08H\x04\x88\x01\x01\x42\x07\n\x05_modeB\x1c\n\x1a_pinned_certificate_sha256B\x12\n\x10_ca_certificatesB\x0e\n\x0c_server_nameB\x0c\n\n_plaintext\"\xff\x03\n\nRestAccess\x12*\n\x04host\x18\x01 \x01(\tB\x17\xe2\x41\x01\x02\xc2\xbb\x18\x0f\"array.example\"H\x00\x88\x01\x01\x12\x1e\n\x04port\x18\x02 \x01(\x05\x42\x0b\xe2\x41\x01\x02\xc2\xbb\x18\x03\x34\x34\x33H\x01\x88\x01\x01\x12$\n\x08username\x18\x03 \x01(\tB\r\xc2\xbb\x18\t\"monitor\"H\x02\x88\x01\x01\x12\'\n\x08password\x18\x04 \x01(\tB\x10\xa0\xbb\x18\x01\xc2\xbb\x18\x08\"secret\"H\x03\x88\x01\x01\x12\x18\n\x05token\x18\x05 \x01(\tB\x04\xa0\xbb\x18\x01H\x04\x88\x01\x01\x12!\n\x03tls\x18\x06 \x01(\x0b\x32\x14.delphis.type.v1.Tls\x12\x32\n\x0f\x63onnect_timeout\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0cread_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x17max_requests_per_second\x18\t \x01(\x01H\x05\x88\x01\x01\x12\x13\n\x06vendor\x18\x64 \x01(\tH\x06\x88\x01\x01\x12\x12\n\x05model\x18\x65 \x01(\tH\x07\x88\x01\x01\x42\x07\n\x05_hostB\x07\n\x05_portB\x0b\n\t_usernameB\x0b\n\t_passwordB\x08\n\x06_tokenB\x1a\n\x18_max_requests_per_secondB\t\n\x07_vendorB\x08\n\x06_model\"\xbc\x03\n\tSshAccess\x12\x17\n\x04host\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02H\x00\x88\x01\x01\x12\x17\n\x04port\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02H\x01\x88\x01\x01\x12\x1b\n\x08username\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02H\x02\x88\x01\x01\x12\x1b\n\x08password\x18\x04 \x01(\tB\x04\xa0\xbb\x18\x01H\x03\x88\x01\x01\x12\x14\n\x07pub_key\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\x19\n\x0cpub_key_type\x18\x06 \x01(\tH\x05\x88\x01\x01\x12?\n\x0fhost_key_policy\x18\x07 \x01(\x0e\x32!.delphis.type.v1.SshHostKeyPolicyH\x06\x88\x01\x01\x12\x1e\n\x0bprivate_key\x18\x08 \x01(\tB\x04\xa0\xbb\x18\x01H\x07\x88\x01\x01\x12)\n\x16private_key_passphrase\x18\t \x01(\tB\x04\xa0\xbb\x18\x01H\x08\x88\x01\x01\x42\x07\n\x05_hostB\x07\n\x05_portB\x0b\n\t_usernameB\x0b\n\t_passwordB\n\n\x08_pub_keyB\x0f\n\r_pub_key_typeB\x12\n\x10_host_key_policyB\x0e\n\x0c_private_keyB\x19\n\x17_private_key_passphrase\"\xa1\x01\n\tCliAccess\x12\x17\n\x04host\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02H\x00\x88\x01\x01\x12\x11\n\x04port\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x1b\n\x08username\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02H\x02\x88\x01\x01\x12\x1f\n\x08password\x18\x04 \x01(\tB\x08\xe2\x41\x01\x02\xa0\xbb\x18\x01H\x03\x88\x01\x01\x42\x07\n\x05_hostB\x07\n\x05_portB\x0b\n\t_usernameB\x0b\n\t_password\"\xeb\x01\n\nSmisAccess\x12\x17\n\x04host\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02H\x00\x88\x01\x01\x12\x11\n\x04port\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x1b\n\x08username\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02H\x02\x88\x01\x01\x12\x1f\n\x08password\x18\x04 \x01(\tB\x08\xe2\x41\x01\x02\xa0\xbb\x18\x01H\x03\x88\x01\x01\x12\x16\n\tnamespace\x18\x05 \x01(\tH\x04\x88\x01\x01\x12!\n\x03tls\x18\x06 \x01(\x0b\x32\x14.delphis.type.v1.TlsB\x07\n\x05_hostB\x07\n\x05_portB\x0b\n\t_usernameB\x0b\n\t_passwordB\x0c\n\n_namespace\"\xef\x04\n\nAccessInfo\x12\x17\n\nstorage_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0cstorage_name\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x13\n\x06vendor\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x12\n\x05model\x18\x04 \x01(\tH\x03\x88\x01\x01\x12/\n\x04rest\x18\x05 \x01(\x0b\x32\x1b.delphis.type.v1.RestAccessB\x04\xb8\xbb\x18\x01\x12-\n\x03ssh\x18\x06 \x01(\x0b\x32\x1a.delphis.type.v1.SshAccessB\x04\xb8\xbb\x18\x01\x12-\n\x03\x63li\x18\x07 \x01(\x0b\x32\x1a.delphis.type.v1.CliAccessB\x04\xb8\xbb\x18\x01\x12/\n\x04smis\x18\x08 \x01(\x0b\x32\x1b.delphis.type.v1.SmisAccessB\x04\xb8\xbb\x18\x01\x12P\n\x10\x65xtra_attributes\x18\t \x03(\x0b\x32\x30.delphis.type.v1.AccessInfo.ExtraAttributesEntryB\x04\xa0\xbb\x18\x01\x12/\n\ncreated_at\x18\xc8\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\nupdated_at\x18\xc9\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x08revision\x18\xca\x01 \x01(\x03H\x04\x88\x01\x01\x1a\x36\n\x14\x45xtraAttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_storage_idB\x0f\n\r_storage_nameB\t\n\x07_vendorB\x08\n\x06_modelB\x0b\n\t_revision*u\n\x07TlsMode\x12\x18\n\x14TLS_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10TLS_MODE_UNKNOWN\x10\x01\x12\x13\n\x0fTLS_MODE_VERIFY\x10\x02\x12\x13\n\x0fTLS_MODE_PINNED\x10\x03\x12\x10\n\x0cTLS_MODE_OFF\x10\x04*\xba\x01\n\x10SshHostKeyPolicy\x12#\n\x1fSSH_HOST_KEY_POLICY_UNSPECIFIED\x10\x00\x12\x1f\n\x1bSSH_HOST_KEY_POLICY_UNKNOWN\x10\x01\x12\x1e\n\x1aSSH_HOST_KEY_POLICY_PINNED\x10\x02\x12#\n\x1fSSH_HOST_KEY_POLICY_TRUST_FIRST\x10\x03\x12\x1b\n\x17SSH_HOST_KEY_POLICY_OFF\x10\x04\x42>\n\x13\x64\x65v.delphis.type.v1P\x01Z%delphis.dev/go/delphis/type/v1;typev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,20 +36,40 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'delphis.type.v1.access_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.delphis.type.v1P\001Z%delphis.dev/go/delphis/type/v1;typev1'
+  _globals['_RESTACCESS'].fields_by_name['host']._loaded_options = None
+  _globals['_RESTACCESS'].fields_by_name['host']._serialized_options = b'\342A\001\002\302\273\030\017\"array.example\"'
+  _globals['_RESTACCESS'].fields_by_name['port']._loaded_options = None
+  _globals['_RESTACCESS'].fields_by_name['port']._serialized_options = b'\342A\001\002\302\273\030\003443'
+  _globals['_RESTACCESS'].fields_by_name['username']._loaded_options = None
+  _globals['_RESTACCESS'].fields_by_name['username']._serialized_options = b'\302\273\030\t\"monitor\"'
   _globals['_RESTACCESS'].fields_by_name['password']._loaded_options = None
-  _globals['_RESTACCESS'].fields_by_name['password']._serialized_options = b'\240\273\030\001'
+  _globals['_RESTACCESS'].fields_by_name['password']._serialized_options = b'\240\273\030\001\302\273\030\010\"secret\"'
   _globals['_RESTACCESS'].fields_by_name['token']._loaded_options = None
   _globals['_RESTACCESS'].fields_by_name['token']._serialized_options = b'\240\273\030\001'
+  _globals['_SSHACCESS'].fields_by_name['host']._loaded_options = None
+  _globals['_SSHACCESS'].fields_by_name['host']._serialized_options = b'\342A\001\002'
+  _globals['_SSHACCESS'].fields_by_name['port']._loaded_options = None
+  _globals['_SSHACCESS'].fields_by_name['port']._serialized_options = b'\342A\001\002'
+  _globals['_SSHACCESS'].fields_by_name['username']._loaded_options = None
+  _globals['_SSHACCESS'].fields_by_name['username']._serialized_options = b'\342A\001\002'
   _globals['_SSHACCESS'].fields_by_name['password']._loaded_options = None
   _globals['_SSHACCESS'].fields_by_name['password']._serialized_options = b'\240\273\030\001'
   _globals['_SSHACCESS'].fields_by_name['private_key']._loaded_options = None
   _globals['_SSHACCESS'].fields_by_name['private_key']._serialized_options = b'\240\273\030\001'
   _globals['_SSHACCESS'].fields_by_name['private_key_passphrase']._loaded_options = None
   _globals['_SSHACCESS'].fields_by_name['private_key_passphrase']._serialized_options = b'\240\273\030\001'
+  _globals['_CLIACCESS'].fields_by_name['host']._loaded_options = None
+  _globals['_CLIACCESS'].fields_by_name['host']._serialized_options = b'\342A\001\002'
+  _globals['_CLIACCESS'].fields_by_name['username']._loaded_options = None
+  _globals['_CLIACCESS'].fields_by_name['username']._serialized_options = b'\342A\001\002'
   _globals['_CLIACCESS'].fields_by_name['password']._loaded_options = None
-  _globals['_CLIACCESS'].fields_by_name['password']._serialized_options = b'\240\273\030\001'
+  _globals['_CLIACCESS'].fields_by_name['password']._serialized_options = b'\342A\001\002\240\273\030\001'
+  _globals['_SMISACCESS'].fields_by_name['host']._loaded_options = None
+  _globals['_SMISACCESS'].fields_by_name['host']._serialized_options = b'\342A\001\002'
+  _globals['_SMISACCESS'].fields_by_name['username']._loaded_options = None
+  _globals['_SMISACCESS'].fields_by_name['username']._serialized_options = b'\342A\001\002'
   _globals['_SMISACCESS'].fields_by_name['password']._loaded_options = None
-  _globals['_SMISACCESS'].fields_by_name['password']._serialized_options = b'\240\273\030\001'
+  _globals['_SMISACCESS'].fields_by_name['password']._serialized_options = b'\342A\001\002\240\273\030\001'
   _globals['_ACCESSINFO_EXTRAATTRIBUTESENTRY']._loaded_options = None
   _globals['_ACCESSINFO_EXTRAATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_ACCESSINFO'].fields_by_name['rest']._loaded_options = None
@@ -61,22 +82,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCESSINFO'].fields_by_name['smis']._serialized_options = b'\270\273\030\001'
   _globals['_ACCESSINFO'].fields_by_name['extra_attributes']._loaded_options = None
   _globals['_ACCESSINFO'].fields_by_name['extra_attributes']._serialized_options = b'\240\273\030\001'
-  _globals['_TLSMODE']._serialized_start=2281
-  _globals['_TLSMODE']._serialized_end=2398
-  _globals['_SSHHOSTKEYPOLICY']._serialized_start=2401
-  _globals['_SSHHOSTKEYPOLICY']._serialized_end=2587
-  _globals['_TLS']._serialized_start=146
-  _globals['_TLS']._serialized_end=405
-  _globals['_RESTACCESS']._serialized_start=408
-  _globals['_RESTACCESS']._serialized_end=854
-  _globals['_SSHACCESS']._serialized_start=857
-  _globals['_SSHACCESS']._serialized_end=1283
-  _globals['_CLIACCESS']._serialized_start=1286
-  _globals['_CLIACCESS']._serialized_end=1431
-  _globals['_SMISACCESS']._serialized_start=1434
-  _globals['_SMISACCESS']._serialized_end=1653
-  _globals['_ACCESSINFO']._serialized_start=1656
-  _globals['_ACCESSINFO']._serialized_end=2279
-  _globals['_ACCESSINFO_EXTRAATTRIBUTESENTRY']._serialized_start=2159
-  _globals['_ACCESSINFO_EXTRAATTRIBUTESENTRY']._serialized_end=2213
+  _globals['_TLSMODE']._serialized_start=2429
+  _globals['_TLSMODE']._serialized_end=2546
+  _globals['_SSHHOSTKEYPOLICY']._serialized_start=2549
+  _globals['_SSHHOSTKEYPOLICY']._serialized_end=2735
+  _globals['_TLS']._serialized_start=179
+  _globals['_TLS']._serialized_end=438
+  _globals['_RESTACCESS']._serialized_start=441
+  _globals['_RESTACCESS']._serialized_end=952
+  _globals['_SSHACCESS']._serialized_start=955
+  _globals['_SSHACCESS']._serialized_end=1399
+  _globals['_CLIACCESS']._serialized_start=1402
+  _globals['_CLIACCESS']._serialized_end=1563
+  _globals['_SMISACCESS']._serialized_start=1566
+  _globals['_SMISACCESS']._serialized_end=1801
+  _globals['_ACCESSINFO']._serialized_start=1804
+  _globals['_ACCESSINFO']._serialized_end=2427
+  _globals['_ACCESSINFO_EXTRAATTRIBUTESENTRY']._serialized_start=2307
+  _globals['_ACCESSINFO_EXTRAATTRIBUTESENTRY']._serialized_end=2361
 # @@protoc_insertion_point(module_scope)

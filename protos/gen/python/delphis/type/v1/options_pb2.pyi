@@ -181,6 +181,7 @@ SECRET_FIELD_NUMBER: _builtins.int
 REFERENCES_FIELD_NUMBER: _builtins.int
 RESPONSE_HEADER_FIELD_NUMBER: _builtins.int
 EMPTY_OBJECT_FIELD_NUMBER: _builtins.int
+EXAMPLE_FIELD_NUMBER: _builtins.int
 TEXT_FIELD_NUMBER: _builtins.int
 CODE_FIELD_NUMBER: _builtins.int
 HTTP_STATUS_FIELD_NUMBER: _builtins.int
@@ -206,6 +207,8 @@ empty_object: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOpt
 """Over REST in the dialect of SODA Delfin the field, a message, is an empty
 object instead of null where it is unset.
 """
+example: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
+"""An example of the value, as JSON. The REST API's description shows it."""
 text: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, _builtins.str]
 """The text of the value on the wire of the REST API. Where it is absent, the
 text is the value's name without the enum's prefix, in lower case. Texts
