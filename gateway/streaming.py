@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -12,6 +13,8 @@ from gateway.exchange import Exchange
 from gateway.operation import Headers
 from gateway.records import Record
 from services.calls.errors import CallError
+
+log = logging.getLogger(__name__)
 
 _FIRST_SECONDS = 1.0
 _RETRY_MILLISECONDS = 2000
@@ -158,10 +161,15 @@ class _Stream:
         """Until the call or the reader ends it, or the server stops."""
         # What fails at once is an ordinary failed request, with its status.
         with suppress(_Ended):
-            data = await self._next(_FIRST_SECONDS)
+            data, complete = None, False
+            try:
+                data = await self._next(_FIRST_SECONDS)
+            except _Complete:
+                complete = True
             await self._start(form)
-            with suppress(_Complete):
-                await self._tell(data, write, failure, form)
+            if not complete and self._exchange.method != "HEAD":
+                with suppress(_Complete):
+                    await self._tell(data, write, failure, form)
             await self._exchange.end_stream()
 
     async def _tell(
@@ -171,8 +179,6 @@ class _Stream:
         failure: Callable[[CallError], bytes],
         form: Framing,
     ) -> None:
-        if self._exchange.method == "HEAD":
-            return
         try:
             if form.opening:
                 await self._send(form.opening)
@@ -212,7 +218,9 @@ class _Stream:
             async with asyncio.timeout(stalled) as self._sending:
                 await self._exchange.send_part(data)
         except TimeoutError:
+            log.info("request %s: cut off a reader who took nothing for %g s", self._exchange.request_id, stalled)
             self._exchange.abort()
+            await asyncio.wait((self._gone,), timeout=_LAST_SECONDS)
             raise _Ended from None
         if self._gone.done():
             raise _Ended

@@ -161,3 +161,41 @@ def test_a_peers_reason_stays_the_peers() -> None:
     error = CallError.from_status(status)
     assert (error.reason, error.domain, error.status()) == ("INTERNAL", "acme.example", status)
     assert Reasons().http_status(error) == 404, "our reason of that name is another one"
+
+
+def watched() -> Pipeline:
+    async def forever(body: bytes, call: Call) -> AsyncIterator[bytes]:
+        yield b"first"
+        await asyncio.Event().wait()
+
+    method = Method("/t.T/M", options_pb2.SCOPE_READ, True, 60.0, stream=forever, watch=True)
+    return Pipeline(MethodTable([method]), AnonymousAdmin())
+
+
+async def test_watches_end_when_the_process_stops() -> None:
+    pipeline = watched()
+    waiting, idle = (pipeline.stream("/t.T/M", b"", ingress()) for _ in range(2))
+    assert [await anext(waiting), await anext(idle)] == [b"first", b"first"]
+    next_answer = asyncio.ensure_future(anext(waiting))
+    await asyncio.sleep(0)
+    assert (pipeline.metrics.watches, pipeline.metrics.in_flight) == (2, 0)
+    await pipeline.stop(5.0)
+    for work in (next_answer, anext(idle), anext(pipeline.stream("/t.T/M", b"", ingress()))):
+        with pytest.raises(CallError) as ended:
+            await asyncio.wait_for(work, 5)
+        assert ended.value.reason == "SERVICE_UNAVAILABLE"
+    assert pipeline.metrics.watches == 0
+
+
+async def test_watches_leave_room_for_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "MAX_WATCHES", 1)
+    monkeypatch.setattr(pipeline_module, "MAX_IN_FLIGHT", 1)
+    pipeline = watched()
+    first = pipeline.stream("/t.T/M", b"", ingress())
+    await anext(first)
+    assert pipeline.metrics.in_flight == 0
+    with pytest.raises(CallError) as refused:
+        await anext(pipeline.stream("/t.T/M", b"", ingress()))
+    assert refused.value.reason == "TOO_MANY_REQUESTS"
+    await first.aclose()  # type: ignore[attr-defined]
+    assert await anext(pipeline.stream("/t.T/M", b"", ingress())) == b"first"

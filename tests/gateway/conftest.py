@@ -8,6 +8,9 @@ import pytest
 
 from gateway.gateway import GatewaySettings
 from tests.gateway.support import Running, running
+from tests.support.stores import postgres_cluster, store
+
+__all__ = ["postgres_cluster", "store"]
 
 
 @pytest.fixture(scope="package")

@@ -46,6 +46,7 @@ class Stub:
 
     answers: dict[str, Reaction] = field(default_factory=dict)
     calls: list[tuple[str, Any, Call]] = field(default_factory=list)
+    open_streams: int = 0
 
     def reset(self) -> None:
         """Forgets all."""
@@ -64,9 +65,16 @@ class Stub:
             for method in service.methods:
                 options = options_of(method)
                 handlers: dict[str, Any] = (
-                    {"stream": self._stream} if options.streaming else {"unary": self._unary(method)}
+                    {"stream": self._stream(method)} if options.streaming else {"unary": self._unary(method)}
                 )
-                yield Method(options.path, options.scope, options.read_only, options.default_deadline, **handlers)
+                yield Method(
+                    options.path,
+                    options.scope,
+                    options.read_only,
+                    options.default_deadline,
+                    watch=options.watch,
+                    **handlers,
+                )
 
     def _unary(self, method: Any) -> Callable[[bytes, Call], Coroutine[Any, Any, bytes]]:
         async def handle(body: bytes, call: Call) -> bytes:
@@ -86,8 +94,27 @@ class Stub:
 
         return handle
 
-    async def _stream(self, body: bytes, call: Call) -> AsyncIterator[bytes]:
-        yield b""
+    def _stream(self, method: Any) -> Callable[[bytes, Call], AsyncIterator[bytes]]:
+        """`answers` has what makes an iterator of messages, of request and call; without it there is an empty one."""
+
+        async def handle(body: bytes, call: Call) -> AsyncIterator[bytes]:
+            request = GetMessageClass(method.input_type).FromString(body)
+            self.calls.append((method.name, request, call))
+            make = self.answers.get(method.name)
+            if make is None:
+                yield b""
+                return
+            assert callable(make)
+            self.open_streams += 1
+            messages = make(request, call)
+            try:
+                async for message in messages:
+                    yield message.SerializeToString()
+            finally:
+                self.open_streams -= 1
+                await messages.aclose()
+
+        return handle
 
 
 class OneToken:
@@ -145,6 +172,47 @@ class Client:
     def get(self, path: str, **headers: str) -> Reply:
         """GET; headers have `_` for `-`."""
         return self.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+class StreamReader:
+    """An open GET whose answer is read line by line."""
+
+    def __init__(self, port: int, path: str, headers: dict[str, str] | None = None) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+        self._connection.request("GET", path, headers=headers or {})
+        self.response = self._connection.getresponse()
+
+    def line(self) -> str:
+        """The next line without its end; a stream that ended has none."""
+        read = self.response.readline()
+        assert read.endswith(b"\n"), read
+        return read[:-1].decode()
+
+    def record(self) -> Any:
+        """The next line's JSON."""
+        return self.parsed(self.line())
+
+    @staticmethod
+    def parsed(line: str) -> Any:
+        """A line's JSON."""
+        return json.loads(line)
+
+    def event(self) -> dict[str, str]:
+        """The next server-sent event; the name of a comment is empty."""
+        found: dict[str, str] = {}
+        while line := self.line():
+            name, _, value = line.partition(": ")
+            found[name] = value
+        return found
+
+    def rest(self) -> bytes:
+        """What comes until the end."""
+        return self.response.read()
+
+    def close(self) -> None:
+        """Leaves."""
+        self.response.close()
+        self._connection.close()
 
 
 class Loop:

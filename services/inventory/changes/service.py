@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import partial
 
 from delphis.inventory.v1 import change_pb2 as pb
@@ -27,6 +28,11 @@ POLL_SECONDS = {"sqlite": 15.0, "postgresql": 2.0}
 START = "start"
 _WATCH = "watch"
 
+_Seen = tuple[Found, bool]
+_Look = Callable[[Connection], _Seen]
+_Key = tuple[str, frozenset[str], int]
+"""What was seen, as a token; the kinds; where the signals stood."""
+
 
 def methods(store: Store) -> Iterator[Method]:
     """The service for a method table."""
@@ -43,6 +49,7 @@ def methods(store: Store) -> Iterator[Method]:
 class _Changes:
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._looks: dict[_Key, asyncio.Future[_Seen]] = {}
 
     async def list_changes(self, request: pb.ListChangesRequest, _: Call) -> bytes:
         """A page, oldest first."""
@@ -75,21 +82,37 @@ class _Changes:
         kinds = _checked("kinds", request.kinds)
         scope = _scope(request.storage_id)
         number, seen = await self._store.read(partial(_begin, request=request))
-        yield _answer([], tokens.written(seen, scope))
+        token = tokens.written(seen, scope)
+        yield _answer([], token)
         spoken = time.monotonic()
         while True:
             mark = self._store.signals.mark(TOPIC)
             look = partial(_look, seen=seen, storage_no=number, kinds=kinds)
-            found, there = await self._store.scan(look)
+            found, there = await self._together((token, kinds, mark), look)
             moved, seen = found.vector != seen, found.vector
+            if moved:
+                token = tokens.written(seen, scope)
             if found.count or time.monotonic() - spoken >= SIGN_OF_LIFE:
-                yield _answer(found.parts, tokens.written(seen, scope))
+                yield _answer(found.parts, token)
                 spoken = time.monotonic()
             if not found.more and not moved:
                 if not there:
                     raise not_found(request.storage_id)
                 wait = min(POLL_SECONDS[self._store.dialect], spoken + SIGN_OF_LIFE - time.monotonic())
                 await self._store.signals.wait(TOPIC, mark, max(wait, 0.01))
+
+    async def _together(self, key: _Key, look: _Look) -> _Seen:
+        """Watchers who have seen the same are woken together, and look together: one scan for all of them."""
+        task = self._looks.get(key)
+        if task is None:
+            task = self._looks[key] = asyncio.ensure_future(self._store.scan(look))
+            task.add_done_callback(partial(self._looked, key))
+        return await asyncio.shield(task)
+
+    def _looked(self, key: _Key, task: asyncio.Future[_Seen]) -> None:
+        del self._looks[key]
+        if not task.cancelled():
+            task.exception()  # whoever is still there gets it
 
 
 def _begin(connection: Connection, *, request: pb.WatchChangesRequest) -> tuple[int | None, tokens.Vector]:
@@ -113,9 +136,7 @@ def _begin(connection: Connection, *, request: pb.WatchChangesRequest) -> tuple[
     return number, seen
 
 
-def _look(
-    connection: Connection, *, seen: tokens.Vector, storage_no: int | None, kinds: frozenset[str]
-) -> tuple[Found, bool]:
+def _look(connection: Connection, *, seen: tokens.Vector, storage_no: int | None, kinds: frozenset[str]) -> _Seen:
     """What is new, and whether the one storage that is watched is still there."""
     there = storage_no is None or is_there(connection, storage_no)
     return changes_after(connection, seen, WATCH_PAGE, storage_no=storage_no, kinds=kinds), there
