@@ -21,9 +21,13 @@ def call(server: Server, *arguments: str, stdin: str = "", **environment: str) -
     return delphis("--server", server.address, *arguments, stdin=stdin, **environment)
 
 
+ID = "00000000-0000-0000-0000-000000000001"
+UNKNOWN = "00000000-0000-0000-0000-000000000099"
+
+
 def storage(number: int) -> storage_pb2.Storage:
     return storage_pb2.Storage(
-        id=f"id-{number}",
+        id=f"00000000-0000-0000-0000-{number:012}",
         name=f"array-{number}",
         vendor="acme",
         model="box",
@@ -75,9 +79,17 @@ def test_register_from_a_file_with_secrets(server: Server, tmp_path: Path) -> No
     [
         ("rest: {hots: x, password: sentinel}", "hots"),
         ("rest: {password: sentinel", "neither YAML nor JSON"),
-        ("- sentinel", "no mapping"),
-        ("extra_attributes: sentinel", "extra_attributes holds no mapping"),
-        ("rest: sentinel", "rest holds no mapping"),
+        ("- sentinel", "must be a mapping"),
+        ("extra_attributes: sentinel", "extra_attributes: must be a mapping"),
+        ("rest: sentinel", "rest: must be a mapping"),
+        ("rest: {host: h, password: 12345678}", "rest.password: must be a text; put it in quotes"),
+        ("rest: {host: h, port: a}", "rest.port: must be a TCP port, a whole number from 0 to 65535, not 'a'"),
+        ("rest: {host: h, port: 65536}", "rest.port: must be a TCP port"),
+        ("rest: {host: h, tls: {mode: sometimes}}", "rest.tls.mode: must be one of verify, pinned, off"),
+        ("rest: {host: h, password: a, password: sentinel}", "stands twice"),
+        ("sync_interval: soon", "sync_interval: must be a length of time such as 30s, 15min"),
+        ("rest: {host: h, passwordFrom: {vault: sentinel}}", "rest.passwordFrom: must be {env: NAME} or {file: PATH}"),
+        ("rest: {host: h, passwordFrom: {env: SENTINEL_UNSET}}", "variable SENTINEL_UNSET is not set"),
     ],
 )
 def test_register_says_what_is_wrong_with_a_file(server: Server, tmp_path: Path, content: str, complaint: str) -> None:
@@ -101,10 +113,14 @@ def test_refusal_names_reason_and_ends_with_1(server: Server) -> None:
     arguments = ("storages", "register", "acme", "box", "--host", "h", "--username", "admin", "--password-stdin")
     answer = call(server, *arguments, stdin="wrong\n")
     assert answer.code == 1
-    assert answer.err == "error: array 10.0.0.1 refused user admin (INVALID_USERNAME_OR_PASSWORD)\n"
+    said, todo = answer.err.splitlines()
+    assert said == "error: array 10.0.0.1 refused user admin (INVALID_USERNAME_OR_PASSWORD)"
+    assert todo.startswith("  try: check user and password")
     answer = call(server, "-o", "json", *arguments, stdin="wrong\n")
     assert answer.code == 1
-    assert json.loads(answer.err)["error"] == {
+    error = json.loads(answer.err)["error"]
+    assert error.pop("hint")
+    assert error == {
         "status": "FAILED_PRECONDITION",
         "reason": "INVALID_USERNAME_OR_PASSWORD",
         "message": "array 10.0.0.1 refused user admin",
@@ -117,18 +133,19 @@ def test_list_follows_pages_and_shows_capacities(server: Server) -> None:
     answer = call(server, "storages", "list", "--filter", 'vendor = "acme"')
     assert answer.code == 0, answer.err
     assert [request.filter for request in server.requests] == ['vendor = "acme"'] * 3
-    lines = [line.split() for line in answer.out.splitlines() if line.startswith("id-")]
+    lines = [line.split() for line in answer.out.splitlines() if line.startswith("0000")]
     assert len(lines) == 5
-    assert lines[0] == ["id-0", "array-0", "acme", "box", "S0", "normal", "ok", "3.0", "TiB", "0", "B"]
+    assert lines[0] == [storage(0).id, "array-0", "acme", "box", "S0", "normal", "ok", "3.0", "TiB", "0", "B"]
 
 
-def test_list_as_json_is_protobufs_json_with_our_names(server: Server) -> None:
+def test_list_as_json_has_the_contracts_names_and_exact_numbers(server: Server) -> None:
     server.storages = [storage(number) for number in range(3)]
     answer = call(server, "--output", "json", "storages", "list")
     assert answer.code == 0, answer.err
     found = json.loads(answer.out)["storages"]
     assert [item["serial_number"] for item in found] == ["S0", "S1", "S2"]
-    assert found[0]["used_capacity"] == "0"
+    assert found[0]["used_capacity"] == 0
+    assert found[0]["status"] == "normal"
     assert "free_capacity" not in found[0]
 
 
@@ -143,21 +160,21 @@ def test_status_that_this_version_does_not_know_is_no_error(server: Server) -> N
 
 def test_show_says_kind_by_kind(server: Server) -> None:
     server.storages = [storage(1)]
-    answer = call(server, "storages", "show", "id-1")
+    answer = call(server, "storages", "show", ID)
     assert answer.code == 0, answer.err
     assert "S1" in answer.out
     assert any(line.split()[:3] == ["volume", "ok", "7"] for line in answer.out.splitlines())
-    missing = call(server, "storages", "show", "id-9")
-    assert missing.code == 1
+    missing = call(server, "storages", "show", UNKNOWN)
+    assert missing.code == 5
     assert "STORAGE_NOT_FOUND" in missing.err
 
 
 def test_sync_returns_at_once_or_waits(server: Server) -> None:
     server.jobs = [job_pb2.Job(job_id="job-1", storage_id="id-1", state=job_pb2.JOB_STATE_SUCCEEDED)]
-    answer = call(server, "storages", "sync", "id-1")
-    assert (answer.code, answer.out) == (0, "Job job-1 syncs storage id-1.\n")
+    answer = call(server, "storages", "sync", ID)
+    assert (answer.code, answer.out) == (0, f"Job job-1 syncs storage {ID}.\n")
     server.looks_until_done = 3
-    assert call(server, "storages", "sync", "id-1", "--wait").code == 0
+    assert call(server, "storages", "sync", ID, "--wait").code == 0
     assert server.looks_until_done == 0
 
 
@@ -171,7 +188,7 @@ def test_sync_that_was_not_complete_ends_with_1(server: Server) -> None:
             error_msg="no answer from 127.0.0.1",
         )
     ]
-    answer = call(server, "storages", "sync", "id-1", "--wait")
+    answer = call(server, "storages", "sync", ID, "--wait")
     assert answer.code == 1
     assert "no answer from 127.0.0.1 (ArrayUnreachable)" in answer.err
 
@@ -179,8 +196,8 @@ def test_sync_that_was_not_complete_ends_with_1(server: Server) -> None:
 def test_sync_waits_for_the_one_that_runs(server: Server) -> None:
     server.already_syncing = "job-5"
     server.jobs = [job_pb2.Job(job_id="job-5", storage_id="id-1", state=job_pb2.JOB_STATE_SUCCEEDED)]
-    assert call(server, "storages", "sync", "id-1").code == 1
-    assert call(server, "storages", "sync", "id-1", "--wait").code == 0
+    assert call(server, "storages", "sync", ID).code == 1
+    assert call(server, "storages", "sync", ID, "--wait").code == 0
 
 
 def test_sync_of_all_waits_for_the_batch(server: Server) -> None:
@@ -197,12 +214,12 @@ def test_sync_of_all_waits_for_the_batch(server: Server) -> None:
 
 def test_remove_asks_or_wants_yes(server: Server) -> None:
     server.storages = [storage(1)]
-    refused = call(server, "storages", "remove", "id-1")
+    refused = call(server, "storages", "remove", ID)
     assert refused.code == 2
     assert "--yes" in refused.err
     assert not server.requests
-    assert call(server, "storages", "remove", "id-1", "--yes").code == 0
-    assert server.requests[-1].storage_id == "id-1"
+    assert call(server, "storages", "remove", ID, "--yes").code == 0
+    assert server.requests[-1].storage_id == ID
 
 
 def test_drivers_list_shows_broken_ones_too(server: Server) -> None:
@@ -216,7 +233,7 @@ def test_drivers_list_shows_broken_ones_too(server: Server) -> None:
 def test_driver_says_what_it_wants_to_know(server: Server) -> None:
     answer = call(server, "drivers", "restart", "dev.acme.box")
     assert answer.code == 0, answer.err
-    assert "extra_attributes.pod   yes        a         The pod to look at." in answer.out
+    assert "extra_attributes.pod  yes       a        The pod to look at." in answer.out
 
 
 def test_method_that_the_server_lacks_is_explained(server: Server) -> None:
@@ -279,11 +296,19 @@ def test_server_that_is_away_or_silent_is_exit_code_3(silent: str) -> None:
         ["--output", "xml", "storages", "list"],
         ["--timeout", "0", "storages", "list"],
         ["--server", "http://127.0.0.1:8191", "storages", "list"],
+        ["--server", "delphis.example", "storages", "list"],
+        ["--context", "none", "storages", "list"],
+        ["storages", "list", "--limit", "1", "--all"],
+        ["storages", "list", "--columns", "name,colour"],
+        ["storages", "list", "-o", "xml"],
+        ["storages", "update", "x"],
+        ["volumes", "list", "--columns", ","],
         ["frobnicate"],
     ],
 )
 def test_wrong_command_lines_end_with_2(arguments: list[str]) -> None:
-    answer = delphis("--server", "127.0.0.1:1", *arguments)
+    server = () if {"--server", "--context"} & set(arguments) else ("--server", "127.0.0.1:1")
+    answer = delphis(*server, *arguments)
     assert answer.code == 2, answer
     assert "Traceback" not in answer.err
 
@@ -294,6 +319,6 @@ def test_only_what_is_needed_is_imported() -> None:
         "main.delphis.get_command(None, 'storages' if sys.argv[1] == 'remote' else 'nothing'); "
         "print(*sorted({name.split('.')[0] for name in sys.modules}))"
     )
-    for what, forbidden in (("remote", {"services", "rich"}), ("none", {"services", "rich", "grpc", "google"})):
+    for what, forbidden in (("remote", {"services", "rich", "yaml"}), ("none", {"services", "rich", "grpc", "google"})):
         done = subprocess.run([sys.executable, "-c", program, what], capture_output=True, text=True, check=True)
         assert not forbidden & set(done.stdout.split()), what

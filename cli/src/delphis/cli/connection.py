@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import click
 import grpc
 from google.protobuf.message import Message
 
-from delphis.cli.failures import CallFailed
+from delphis.cli.failures import CallFailed, WrongSettings
 from delphis.cli.settings import Settings
 
 Request = TypeVar("Request", bound=Message)
@@ -53,39 +52,74 @@ class Connection:
         Raises:
             CallFailed: the server refused, failed or stayed away.
         """
-        return self.call_with_headers(method, request, timeout=timeout)[0]
-
-    def call_with_headers(
-        self,
-        method: grpc.UnaryUnaryMultiCallable[Request, Response],
-        request: Request,
-        *,
-        timeout: float | None = None,
-    ) -> tuple[Response, dict[str, str]]:
-        """As `call`; with the answer's initial metadata."""
         try:
-            answer, call = method.with_call(
-                request, timeout=timeout or self.settings.timeout, metadata=self._metadata or None
-            )
+            return method(request, timeout=timeout or self.settings.timeout, metadata=self._metadata or None)
         except grpc.RpcError as error:
-            raise CallFailed(error, server=self.settings.server, as_json=self.settings.json) from None
-        headers = {key: value for key, value in call.initial_metadata() or () if isinstance(value, str)}
-        return answer, headers
+            raise self.failed(error) from None
+
+    def stream(self, method: grpc.UnaryStreamMultiCallable[Request, Response], request: Request) -> Any:
+        """The method's answers, without a deadline of ours: an iterator that can be cancelled."""
+        return method(request, metadata=self._metadata or None)
+
+    def failed(self, error: grpc.RpcError) -> CallFailed:
+        """The failure that a call ended with."""
+        return CallFailed(error, server=self.settings.server, as_json=self.settings.json)
 
 
 @contextmanager
 def connected(settings: Settings) -> Generator[Connection]:
+    """A connection for a block."""
     token = settings.token()
-    options = [("grpc.max_receive_message_length", MAX_ANSWER)]
+    options: list[tuple[str, str | int]] = [("grpc.max_receive_message_length", MAX_ANSWER)]
     if settings.tls:
-        roots = Path(settings.tls_ca).read_bytes() if settings.tls_ca else None
-        channel = grpc.secure_channel(settings.server, grpc.ssl_channel_credentials(roots), options)
+        if settings.tls_server_name:
+            options.append(("grpc.ssl_target_name_override", settings.tls_server_name))
+        credentials = grpc.ssl_channel_credentials(_roots(settings.tls_ca))
+        channel = grpc.secure_channel(settings.server, credentials, options)
     else:
         if token and not settings.plaintext and not on_this_machine(settings.server):
-            raise click.UsageError(
+            raise WrongSettings(
                 f"the token would cross the network to {settings.server} in clear: "
                 "use --tls or --tls-ca, or --plaintext if the network is yours"
             )
         channel = grpc.insecure_channel(settings.server, options)
     with channel:
         yield Connection(settings, channel, token)
+
+
+def _roots(file: str | None) -> bytes | None:
+    if file is None:
+        return None
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise WrongSettings(f"--tls-ca {file} can't be read: {error.strerror}") from None
+
+
+def pages(
+    connection: Connection,
+    method: grpc.UnaryUnaryMultiCallable[Request, Response],
+    request: Request,
+    key: str,
+    limit: int | None = None,
+) -> Iterator[tuple[list[Message], bool]]:
+    """A list's items, page by page, up to `limit`; and whether there are more behind the page."""
+    size = min(limit or _PAGE, _PAGE)
+    setattr(request, "page_size", size)  # noqa: B010 - every list request has it, their common type has not
+    left = limit
+    while True:
+        answer = connection.call(method, request)
+        items: list[Message] = list(getattr(answer, key))
+        token: str = getattr(answer, "next_page_token", "")
+        more = bool(token)
+        if left is not None:
+            more = more or len(items) > left
+            items = items[:left]
+            left -= len(items)
+        yield items, more
+        if not token or left == 0:
+            return
+        setattr(request, "page_token", token)  # noqa: B010
+
+
+_PAGE = 1000

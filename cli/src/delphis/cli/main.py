@@ -6,31 +6,46 @@ Nothing is imported before it is needed: `delphis up` imports no stubs, `delphis
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from delphis.cli.settings import Settings
+from delphis.cli.failures import EXIT_CODES, INTERRUPTED, REFUSED, Failure
+from delphis.cli.kinds import KINDS
+from delphis.cli.options import global_options
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "delphis.commands"
+_RESOURCES = "delphis.cli.commands.resources"
+
+# name -> (where it is, what it does); the text stands here so that --help loads none of them.
 REMOTE = {
-    "storages": "delphis.cli.storages:storages",
-    "drivers": "delphis.cli.drivers:drivers",
+    "access": ("delphis.cli.commands.access:access", "Show and change how arrays are reached."),
+    "apply": ("delphis.cli.commands.fleet:apply", "Make the registered storages be as a file says."),
+    "audit": ("delphis.cli.commands.audit:audit", "Look at who did what."),
+    "changes": ("delphis.cli.commands.changes:changes", "Look at what changed on the arrays."),
+    "completion": ("delphis.cli.commands.completion:completion", "Print what makes a shell complete our commands."),
+    "context": ("delphis.cli.commands.context:context", "Keep the addresses of servers under names."),
+    "diff": ("delphis.cli.commands.fleet:diff", "Say how the registered storages differ from a file."),
+    "drivers": ("delphis.cli.commands.drivers:drivers", "Look at drivers and the processes that serve them."),
+    "jobs": ("delphis.cli.commands.jobs:jobs", "Look at syncs and removals, and wait for them."),
+    "quarantines": ("delphis.cli.commands.drivers:quarantines", "Look at arrays that killed driver hosts."),
+    "related": ("delphis.cli.commands.related:related", "Walk from a resource to what it lies on and what uses it."),
+    "storages": ("delphis.cli.commands.storages:storages", "Register, look at, sync and remove arrays."),
+    "tokens": ("delphis.cli.commands.tokens:tokens", "Make and end tokens."),
+    "version": ("delphis.cli.commands.version:version", "Show the versions of this command and of the server."),
+    "watch": ("delphis.cli.commands.changes:watch", "Print changes as they happen."),
+    "whoami": ("delphis.cli.commands.tokens:whoami", "Show as whom the server knows you, and what you may do."),
+    **{kind.command: (f"{_RESOURCES}:", kind.help) for kind in KINDS},
 }
 
-EPILOG = """\
-\b
-Exit codes:
-  0  done
-  1  the server refused, or what was asked for failed
-  2  the command line is wrong
-  3  the server could not be reached, or did not answer in time
-  4  the server wants a token, or the token may not do this
-"""
+EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items())
 
 
 class Commands(click.Group):
@@ -40,18 +55,34 @@ class Commands(click.Group):
         return sorted({*REMOTE, *registered()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if target := REMOTE.get(cmd_name):
-            module, _, attribute = target.partition(":")
-            return as_command(getattr(importlib.import_module(module), attribute))
+        if found := REMOTE.get(cmd_name):
+            module, _, attribute = found[0].partition(":")
+            loaded_module = importlib.import_module(module)
+            if module == _RESOURCES:
+                return as_command(loaded_module.group_of(cmd_name))
+            return as_command(getattr(loaded_module, attribute))
         if entry := registered().get(cmd_name):
             return loaded(entry)
         return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        kinds = {kind.command for kind in KINDS}
+        others = registered()
+        sections = (
+            ("Commands", [(name, REMOTE[name][1]) for name in sorted(REMOTE.keys() - kinds)]),
+            ("What the arrays hold", [(kind.command, kind.help) for kind in KINDS]),
+            ("On the server", [(name, loaded(others[name]).get_short_help_str(60)) for name in sorted(others)]),
+        )
+        for title, rows in sections:
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
 
 def registered() -> dict[str, EntryPoint]:
     from importlib.metadata import entry_points
 
-    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS) if entry.name not in REMOTE}
 
 
 def loaded(entry: EntryPoint) -> click.Command:
@@ -83,79 +114,43 @@ def version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> No
         ctx.exit()
 
 
-def grpc_address(_ctx: click.Context, parameter: click.Parameter, server: str) -> str:
-    """Click callback: the address, unless it is that of REST."""
-    if server.startswith(("http://", "https://")):
-        raise click.BadParameter(
-            f"{server!r} is a URL; give the HOST:PORT of gRPC, such as 127.0.0.1:8191", param=parameter
-        )
-    return server
-
-
-@click.command(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--server",
-    metavar="HOST:PORT",
-    callback=grpc_address,
-    default="127.0.0.1:8191",
-    envvar="DELPHIS_SERVER",
-    show_default=True,
-    show_envvar=True,
-    help="gRPC address of a Delphis server.",
+@click.command(
+    cls=Commands,
+    epilog=EPILOG,
+    params=global_options(all_shown=True),
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.option(
-    "--token-file",
-    type=click.Path(exists=True, dir_okay=False),
-    envvar="DELPHIS_TOKEN_FILE",
-    help="File with the bearer token. Without it: the environment variable DELPHIS_TOKEN.",
-)
-@click.option(
-    "--tls-ca",
-    type=click.Path(exists=True, dir_okay=False),
-    envvar="DELPHIS_TLS_CA",
-    help="Speak TLS, and trust the authorities of this PEM file.",
-)
-@click.option("--tls", is_flag=True, help="Speak TLS, and trust the system's authorities.")
-@click.option("--plaintext", is_flag=True, help="Send the token without TLS to a server that is not this machine.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
-    help="Seconds to wait for one answer.",
-)
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=version, help="Show the version.")
-@click.pass_context
-def delphis(
-    ctx: click.Context,
-    server: str,
-    token_file: str | None,
-    tls_ca: str | None,
-    tls: bool,
-    plaintext: bool,
-    timeout: float,
-    output: str,
-) -> None:
+def delphis() -> None:
     """One API to every storage array you own.
 
-    These options stand before the command: delphis --output json storages list. A token is never given on the
-    command line, where other users of the machine could read it.
+    Options may stand before the command or after it. A token or password is never given on the command line, where
+    other users of the machine could read it.
     """
-    ctx.obj = Settings(
-        server=server,
-        token_file=token_file,
-        tls=tls or tls_ca is not None,
-        tls_ca=tls_ca,
-        plaintext=plaintext,
-        timeout=timeout,
-        output=output,
-    )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without the character is no reason to fail
     try:
-        delphis.main(prog_name="delphis")
-    except BrokenPipeError:  # `delphis storages list | head`
-        sys.stderr.close()
-        sys.exit(1)
+        code = delphis.main(arguments, prog_name="delphis", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as ending:
+        code = ending.exit_code
+    except click.Abort as ending:
+        interrupted = isinstance(ending.__cause__ or ending.__context__, KeyboardInterrupt)
+        click.echo("stopped." if interrupted else "error: input ended, nothing was done", err=True)
+        code = INTERRUPTED if interrupted else REFUSED
+    except Failure as failure:
+        failure.show()
+        code = failure.exit_code
+    except click.ClickException as failure:
+        failure.show()
+        code = failure.exit_code
+    except BrokenPipeError:  # `delphis volumes list --all | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must not fail once more at exit
+        code = REFUSED
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,86 +1,183 @@
-"""Answers as tables for people and as JSON for programs."""
+"""Answers as tables for people, and as JSON, YAML and CSV for programs."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Iterable, Sequence
-from typing import cast
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
-from google.protobuf.descriptor import EnumDescriptor
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
-from delphis.type.v1 import options_pb2
+from delphis.cli import cells, tables
+from delphis.cli.failures import WrongSettings
+from delphis.cli.settings import Settings
 
-UNSET = "-"
+if TYPE_CHECKING:
+    from delphis.cli.cells import Descriptor
 
+M = TypeVar("M", bound=Message)
+Pages = Iterable[tuple[Sequence[M], bool]]
 
-def print_json(message: Message) -> None:
-    """protobuf's own JSON with the contract's field names: 64-bit integers are strings."""
-    click.echo(json.dumps(MessageToDict(message, preserving_proto_field_name=True), indent=2, ensure_ascii=False))
+TABLE_LIMIT = 1000
+"""Rows of a table where nobody said how many; what programs read is complete."""
 
-
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = 10_000  # a pipe has no edge: programs such as grep get whole lines
-    console.print(table)
+_UNSEEN = re.compile(r"[\x7f-\x9f]")
 
 
-def print_fields(fields: Iterable[tuple[str, str]]) -> None:
-    for name, value in fields:
-        click.echo(f"{name + ':':22}{value}")
+@dataclass(frozen=True, kw_only=True)
+class Listing(Generic[M]):
+    """How a list is printed: its key, its messages, and what a table shows of them."""
+
+    key: str
+    message: type[M]
+    columns: tuple[str, ...]
+    computed: Mapping[str, Callable[[M], str]] = field(default_factory=dict)
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The messages' type."""
+        return self.message.DESCRIPTOR
+
+    def chosen(self, columns: str | None) -> tuple[str, ...] | None:
+        """The columns named by --columns, checked; None where it was not given."""
+        if columns is None:
+            return None
+        names = tuple(name.strip() for name in columns.split(",") if name.strip())
+        for name in names:
+            if name not in self.computed and not cells.has_path(self.descriptor, name):
+                known = [field.name for field in self.descriptor.fields if not cells.is_secret(field)]
+                raise WrongSettings(
+                    f"--columns: {self.key} have no {name!r}; there are {', '.join([*self.computed, *known])}"
+                )
+        if not names:
+            raise WrongSettings("--columns: names no column")
+        return names
+
+    def cell(self, item: M, name: str) -> str:
+        """A column as people read it."""
+        compute = self.computed.get(name)
+        return compute(item) if compute else cells.text(item, name)
+
+    def exact(self, item: M, name: str) -> Any:
+        """A column as programs read it."""
+        if name not in self.computed or cells.has_path(self.descriptor, name):
+            return cells.exact_cell(item, name)
+        return self.computed[name](item)
 
 
-def enum_text(enum: EnumDescriptor, number: int) -> str:
-    """The value's text on the wire; "unknown" for a number that this version does not know."""
-    value = enum.values_by_number.get(number)
-    if value is None:
-        return "unknown"
-    if number == 0:
-        return UNSET
-    if text := value.GetOptions().Extensions[options_pb2.text]:
-        return text
-    return value.name.removeprefix(enum.values_by_number[0].name.removesuffix("UNSPECIFIED")).lower()
+def to_json(value: Any, *, indent: int | None = 2) -> str:
+    """JSON that no terminal takes for commands."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def text(message: Message, name: str) -> str:
-    """The field as a cell of a table; "-" if it is not set."""
-    field = message.DESCRIPTOR.fields_by_name[name]
-    if field.has_presence and not message.HasField(name):
-        return UNSET
-    value = getattr(message, name)
-    if isinstance(value, Timestamp):
-        return moment(value)
-    if field.enum_type is not None:
-        return enum_text(cast("EnumDescriptor", field.enum_type), value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value) if value != "" else UNSET
+def to_yaml(value: Any) -> str:
+    """YAML, keys in the contract's order."""
+    import yaml
+
+    dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(value, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000)
+    return text.rstrip("\n")
 
 
-def moment(stamp: Timestamp) -> str:
-    return stamp.ToDatetime().strftime("%Y-%m-%d %H:%M:%SZ")
+def print_value(settings: Settings, value: Any) -> bool:
+    """Prints it if a program reads the output; says whether that was so."""
+    if settings.table:
+        return False
+    if settings.output == "csv":
+        if not isinstance(value, dict):
+            value = {"value": value}
+        click.echo(_csv([list(value), [cells.csv_text(item) for item in value.values()]]), nl=False)
+    else:
+        click.echo(to_yaml(value) if settings.output == "yaml" else to_json(value))
+    return True
 
 
-def capacity(message: Message, name: str) -> str:
-    """Bytes in the largest binary unit that leaves at least 1."""
-    if not message.HasField(name):
-        return UNSET
-    size = float(getattr(message, name))
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if abs(size) < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} PiB"
+def print_message(settings: Settings, message: Message) -> bool:
+    """As `print_value`, for a message."""
+    return not settings.table and print_value(settings, cells.plain(message))
+
+
+def print_list(
+    settings: Settings, listing: Listing[M], pages: Pages[M], *, columns: str | None = None, limit: int | None = None
+) -> None:
+    """Prints a list as its pages come; no more than one of them is kept. `limit` is what the caller asked for."""
+    chosen = listing.chosen(columns)
+    more = False
+
+    def seen() -> Iterator[Sequence[M]]:
+        nonlocal more
+        for items, further in pages:
+            more = further
+            yield items
+
+    if settings.table:
+        names = chosen or listing.columns
+        titles = [name.upper().replace("_", " ") for name in names]
+        tables.print_pages(titles, ([[listing.cell(item, name) for name in names] for item in page] for page in seen()))
+    elif settings.output == "csv":
+        _print_csv(listing, seen(), chosen)
+    else:
+        write = _json_list if settings.output == "json" else _yaml_list
+        for text in write(listing.key, ([_plain(listing, item, chosen) for item in page] for page in seen())):
+            click.echo(text, nl=False)
+    if more and limit is None:
+        click.echo("There are more: --limit N shows more of them, --all shows all.", err=True)
+
+
+def limit_of(settings: Settings, limit: int | None, everything: bool) -> int | None:
+    """How many items to print; None for all."""
+    if limit is not None and everything:
+        raise WrongSettings("--limit and --all contradict each other: give one")
+    if everything or (limit is None and not settings.table):
+        return None
+    return limit or TABLE_LIMIT
+
+
+def _plain(listing: Listing[M], item: M, chosen: Sequence[str] | None) -> dict[str, Any]:
+    return {name: listing.exact(item, name) for name in chosen} if chosen else cells.plain(item)
+
+
+def _json_list(key: str, pages: Iterable[Sequence[Any]]) -> Iterator[str]:
+    opening, between = f'{{\n  "{key}": [\n    ', ",\n    "
+    empty = True
+    for page in pages:
+        if page:
+            items = between.join(to_json(item).replace("\n", "\n    ") for item in page)
+            yield (opening if empty else between) + items
+            empty = False
+    yield f'{{\n  "{key}": []\n}}\n' if empty else "\n  ]\n}\n"
+
+
+def _yaml_list(key: str, pages: Iterable[Sequence[Any]]) -> Iterator[str]:
+    empty = True
+    for page in pages:
+        if page:
+            yield (f"{key}:\n" if empty else "") + to_yaml(list(page)) + "\n"
+            empty = False
+    if empty:
+        yield f"{key}: []\n"
+
+
+def _print_csv(listing: Listing[M], pages: Iterable[Sequence[M]], chosen: Sequence[str] | None) -> None:
+    names = chosen or [field.name for field in listing.descriptor.fields if not cells.is_secret(field)]
+    click.echo(_csv([names]), nl=False)
+    for page in pages:
+        rows = [[cells.csv_text(listing.exact(item, name)) for name in names] for item in page]
+        click.echo(_csv(rows), nl=False)
+
+
+def _csv(rows: Iterable[Sequence[str]]) -> str:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return file.getvalue()
+
+
+def csv_line(values: Sequence[str]) -> str:
+    """One row of a CSV file, without its end."""
+    return _csv([values]).rstrip("\n")

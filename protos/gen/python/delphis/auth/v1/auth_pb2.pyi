@@ -320,6 +320,7 @@ class ListAuditEntriesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -327,8 +328,14 @@ class ListAuditEntriesRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which entries, as in inventory lists: fields caller, method, resource_id,
-    code.
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    Fields: at, caller, method, resource_id, code, reason, request_id and peer.
+    """
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
     """
     def __init__(
         self,
@@ -336,10 +343,11 @@ class ListAuditEntriesRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         filter: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -353,8 +361,11 @@ class ListAuditEntriesResponse(_message.Message):
 
     AUDIT_ENTRIES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def audit_entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditEntry]:
         """The entries."""
@@ -364,11 +375,14 @@ class ListAuditEntriesResponse(_message.Message):
         *,
         audit_entries: _abc.Iterable[Global___AuditEntry] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit_entries", b"audit_entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "audit_entries", b"audit_entries", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListAuditEntriesResponse: _TypeAlias = ListAuditEntriesResponse  # noqa: Y015

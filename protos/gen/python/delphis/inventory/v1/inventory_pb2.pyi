@@ -359,6 +359,7 @@ class ListStoragesRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -366,11 +367,18 @@ class ListStoragesRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -379,10 +387,11 @@ class ListStoragesRequest(_message.Message):
         filter: _builtins.str = ...,
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -396,8 +405,11 @@ class ListStoragesResponse(_message.Message):
 
     STORAGES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def storages(self) -> _containers.RepeatedCompositeFieldContainer[_storage_pb2.Storage]:
         """The storages."""
@@ -407,12 +419,15 @@ class ListStoragesResponse(_message.Message):
         *,
         storages: _abc.Iterable[_storage_pb2.Storage] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "storages", b"storages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "storages", b"storages", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListStoragesResponse: _TypeAlias = ListStoragesResponse  # noqa: Y015
 
@@ -805,21 +820,42 @@ class ListAccessInfosRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    SKIP_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
     """The `next_page_token` of the page before; or `after:ID`, to go on behind the
     item with that id. Every other field must be as in the first call.
     """
+    filter: _builtins.str
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
+    order_by: _builtins.str
+    """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
+    skip: _builtins.int
+    """Items to skip before the page. Dear where large: prefer page tokens."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+        skip: _builtins.int = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -833,8 +869,11 @@ class ListAccessInfosResponse(_message.Message):
 
     ACCESS_INFOS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def access_infos(self) -> _containers.RepeatedCompositeFieldContainer[_access_pb2.AccessInfo]:
         """The access infos."""
@@ -844,12 +883,15 @@ class ListAccessInfosResponse(_message.Message):
         *,
         access_infos: _abc.Iterable[_access_pb2.AccessInfo] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_infos", b"access_infos", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "access_infos", b"access_infos", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListAccessInfosResponse: _TypeAlias = ListAccessInfosResponse  # noqa: Y015
 

@@ -176,8 +176,9 @@ class InventoryServiceServicer(object):
     def ListStorages(self, request, context):
         """Lists storages. Filter and order take name, vendor, model, status,
         serial_number, firmware_version, id, sync_status, sync_outcome,
-        driver_vendor, driver_model, display_name, created_at, updated_at and
-        `labels.KEY`.
+        driver_vendor, driver_model, display_name, created_at, updated_at,
+        last_success_at and next_sync_at; filters also `labels.KEY` (`labels.env =
+        prod`, `labels.env:*`) and `labels:KEY`.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
@@ -281,7 +282,8 @@ class InventoryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListAccessInfos(self, request, context):
-        """Shows how all arrays are reached, without secrets.
+        """Shows how all arrays are reached, without secrets. Filter and order take
+        storage_id, vendor, model, created_at and updated_at.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|

@@ -86,8 +86,9 @@ class InventoryServiceStub:
     ListStorages: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ListStoragesRequest, _inventory_pb2.ListStoragesResponse]
     """Lists storages. Filter and order take name, vendor, model, status,
     serial_number, firmware_version, id, sync_status, sync_outcome,
-    driver_vendor, driver_model, display_name, created_at, updated_at and
-    `labels.KEY`.
+    driver_vendor, driver_model, display_name, created_at, updated_at,
+    last_success_at and next_sync_at; filters also `labels.KEY` (`labels.env =
+    prod`, `labels.env:*`) and `labels:KEY`.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -154,7 +155,8 @@ class InventoryServiceStub:
     | no storage has the id | NOT_FOUND | ACCESS_INFO_NOT_FOUND | lists the storages |
     """
     ListAccessInfos: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ListAccessInfosRequest, _inventory_pb2.ListAccessInfosResponse]
-    """Shows how all arrays are reached, without secrets.
+    """Shows how all arrays are reached, without secrets. Filter and order take
+    storage_id, vendor, model, created_at and updated_at.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -238,8 +240,9 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     ListStorages: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ListStoragesRequest, _inventory_pb2.ListStoragesResponse]  # type: ignore[assignment]
     """Lists storages. Filter and order take name, vendor, model, status,
     serial_number, firmware_version, id, sync_status, sync_outcome,
-    driver_vendor, driver_model, display_name, created_at, updated_at and
-    `labels.KEY`.
+    driver_vendor, driver_model, display_name, created_at, updated_at,
+    last_success_at and next_sync_at; filters also `labels.KEY` (`labels.env =
+    prod`, `labels.env:*`) and `labels:KEY`.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -306,7 +309,8 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     | no storage has the id | NOT_FOUND | ACCESS_INFO_NOT_FOUND | lists the storages |
     """
     ListAccessInfos: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ListAccessInfosRequest, _inventory_pb2.ListAccessInfosResponse]  # type: ignore[assignment]
-    """Shows how all arrays are reached, without secrets.
+    """Shows how all arrays are reached, without secrets. Filter and order take
+    storage_id, vendor, model, created_at and updated_at.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -411,8 +415,9 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_inventory_pb2.ListStoragesResponse, _abc.Awaitable[_inventory_pb2.ListStoragesResponse]]:
         """Lists storages. Filter and order take name, vendor, model, status,
         serial_number, firmware_version, id, sync_status, sync_outcome,
-        driver_vendor, driver_model, display_name, created_at, updated_at and
-        `labels.KEY`.
+        driver_vendor, driver_model, display_name, created_at, updated_at,
+        last_success_at and next_sync_at; filters also `labels.KEY` (`labels.env =
+        prod`, `labels.env:*`) and `labels:KEY`.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
@@ -533,7 +538,8 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inventory_pb2.ListAccessInfosRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inventory_pb2.ListAccessInfosResponse, _abc.Awaitable[_inventory_pb2.ListAccessInfosResponse]]:
-        """Shows how all arrays are reached, without secrets.
+        """Shows how all arrays are reached, without secrets. Filter and order take
+        storage_id, vendor, model, created_at and updated_at.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|

@@ -70,7 +70,9 @@ class JobServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListJobs(self, request, context):
-        """Lists jobs, newest first. Filter takes storage_id, batch_id, type and state.
+        """Lists jobs, newest first. Filter and order take job_id, storage_id,
+        batch_id, type, state, attempt, created_at, started_at, ended_at,
+        requested_by and error_code.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|

@@ -43,7 +43,9 @@ class JobServiceStub:
     | no job has the id | NOT_FOUND | JOB_NOT_FOUND | lists the jobs |
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_job_pb2.ListJobsRequest, _job_pb2.ListJobsResponse]
-    """Lists jobs, newest first. Filter takes storage_id, batch_id, type and state.
+    """Lists jobs, newest first. Filter and order take job_id, storage_id,
+    batch_id, type, state, attempt, created_at, started_at, ended_at,
+    requested_by and error_code.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -74,7 +76,9 @@ class JobServiceAsyncStub(JobServiceStub):
     | no job has the id | NOT_FOUND | JOB_NOT_FOUND | lists the jobs |
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_job_pb2.ListJobsRequest, _job_pb2.ListJobsResponse]  # type: ignore[assignment]
-    """Lists jobs, newest first. Filter takes storage_id, batch_id, type and state.
+    """Lists jobs, newest first. Filter and order take job_id, storage_id,
+    batch_id, type, state, attempt, created_at, started_at, ended_at,
+    requested_by and error_code.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -114,7 +118,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_pb2.ListJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.ListJobsResponse, _abc.Awaitable[_job_pb2.ListJobsResponse]]:
-        """Lists jobs, newest first. Filter takes storage_id, batch_id, type and state.
+        """Lists jobs, newest first. Filter and order take job_id, storage_id,
+        batch_id, type, state, attempt, created_at, started_at, ended_at,
+        requested_by and error_code.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|

@@ -4,9 +4,15 @@ isort:skip_file
 What the arrays hold: 15 kinds of resources, as of the last sync.
 
 Lists give what the inventory has, without asking the arrays. Filter and order
-take `name`, `id`, `storage_id`, `created_at`, `updated_at` and the fields
-named at each list. The default order is `created_at desc`; within one sync
-the order is stable.
+take `name`, `id`, `storage_id`, `created_at`, `updated_at`, `missing` and the
+fields named at each list. Filters also take the fields of the storage behind
+`storage.`, as ListStorages has them: `storage.vendor`, `storage.labels.KEY`.
+The default order is `created_at desc`; within one sync the order is stable.
+
+Each array's rows have indexes: on the native id, the name, a WWN, and native
+ids of other kinds; of volumes on pool and status. A list of all storages asks
+them array by array. What has none reads all rows, up to 200,000 of several
+storages, or all of one storage; beyond that it ends with QUERY_TOO_BROAD.
 
 Every method can also end with INVALID_ARGUMENT / INVALID_INPUT (the message
 names the field), UNAUTHENTICATED, PERMISSION_DENIED / NOT_AUTHORIZED,
@@ -66,6 +72,7 @@ class ListStoragePoolsRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -73,13 +80,20 @@ class ListStoragePoolsRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -89,10 +103,11 @@ class ListStoragePoolsRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -106,8 +121,11 @@ class ListStoragePoolsResponse(_message.Message):
 
     STORAGE_POOLS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def storage_pools(self) -> _containers.RepeatedCompositeFieldContainer[_block_pb2.StoragePool]:
         """The pools."""
@@ -117,12 +135,15 @@ class ListStoragePoolsResponse(_message.Message):
         *,
         storage_pools: _abc.Iterable[_block_pb2.StoragePool] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "storage_pools", b"storage_pools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "storage_pools", b"storage_pools", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListStoragePoolsResponse: _TypeAlias = ListStoragePoolsResponse  # noqa: Y015
 
@@ -160,6 +181,7 @@ class ListVolumesRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -167,13 +189,20 @@ class ListVolumesRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -183,10 +212,11 @@ class ListVolumesRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -200,8 +230,11 @@ class ListVolumesResponse(_message.Message):
 
     VOLUMES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def volumes(self) -> _containers.RepeatedCompositeFieldContainer[_block_pb2.Volume]:
         """The volumes."""
@@ -211,12 +244,15 @@ class ListVolumesResponse(_message.Message):
         *,
         volumes: _abc.Iterable[_block_pb2.Volume] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "volumes", b"volumes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "total_size", b"total_size", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListVolumesResponse: _TypeAlias = ListVolumesResponse  # noqa: Y015
 
@@ -254,6 +290,7 @@ class ListControllersRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -261,13 +298,20 @@ class ListControllersRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -277,10 +321,11 @@ class ListControllersRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -294,8 +339,11 @@ class ListControllersResponse(_message.Message):
 
     CONTROLLERS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def controllers(self) -> _containers.RepeatedCompositeFieldContainer[_hardware_pb2.Controller]:
         """The controllers."""
@@ -305,12 +353,15 @@ class ListControllersResponse(_message.Message):
         *,
         controllers: _abc.Iterable[_hardware_pb2.Controller] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["controllers", b"controllers", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "controllers", b"controllers", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListControllersResponse: _TypeAlias = ListControllersResponse  # noqa: Y015
 
@@ -348,6 +399,7 @@ class ListPortsRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -355,13 +407,20 @@ class ListPortsRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -371,10 +430,11 @@ class ListPortsRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -388,8 +448,11 @@ class ListPortsResponse(_message.Message):
 
     PORTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[_hardware_pb2.Port]:
         """The ports."""
@@ -399,12 +462,15 @@ class ListPortsResponse(_message.Message):
         *,
         ports: _abc.Iterable[_hardware_pb2.Port] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "ports", b"ports"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "ports", b"ports", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListPortsResponse: _TypeAlias = ListPortsResponse  # noqa: Y015
 
@@ -442,6 +508,7 @@ class ListDisksRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -449,13 +516,20 @@ class ListDisksRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -465,10 +539,11 @@ class ListDisksRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -482,8 +557,11 @@ class ListDisksResponse(_message.Message):
 
     DISKS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def disks(self) -> _containers.RepeatedCompositeFieldContainer[_hardware_pb2.Disk]:
         """The disks."""
@@ -493,12 +571,15 @@ class ListDisksResponse(_message.Message):
         *,
         disks: _abc.Iterable[_hardware_pb2.Disk] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["disks", b"disks", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "disks", b"disks", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListDisksResponse: _TypeAlias = ListDisksResponse  # noqa: Y015
 
@@ -536,6 +617,7 @@ class ListFilesystemsRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -543,13 +625,20 @@ class ListFilesystemsRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -559,10 +648,11 @@ class ListFilesystemsRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -576,8 +666,11 @@ class ListFilesystemsResponse(_message.Message):
 
     FILESYSTEMS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def filesystems(self) -> _containers.RepeatedCompositeFieldContainer[_file_pb2.Filesystem]:
         """The filesystems."""
@@ -587,12 +680,15 @@ class ListFilesystemsResponse(_message.Message):
         *,
         filesystems: _abc.Iterable[_file_pb2.Filesystem] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filesystems", b"filesystems", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "filesystems", b"filesystems", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListFilesystemsResponse: _TypeAlias = ListFilesystemsResponse  # noqa: Y015
 
@@ -630,6 +726,7 @@ class ListQtreesRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -637,13 +734,20 @@ class ListQtreesRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -653,10 +757,11 @@ class ListQtreesRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -670,8 +775,11 @@ class ListQtreesResponse(_message.Message):
 
     QTREES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def qtrees(self) -> _containers.RepeatedCompositeFieldContainer[_file_pb2.Qtree]:
         """The qtrees."""
@@ -681,12 +789,15 @@ class ListQtreesResponse(_message.Message):
         *,
         qtrees: _abc.Iterable[_file_pb2.Qtree] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "qtrees", b"qtrees"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "qtrees", b"qtrees", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListQtreesResponse: _TypeAlias = ListQtreesResponse  # noqa: Y015
 
@@ -724,6 +835,7 @@ class ListQuotasRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -731,13 +843,20 @@ class ListQuotasRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -747,10 +866,11 @@ class ListQuotasRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -764,8 +884,11 @@ class ListQuotasResponse(_message.Message):
 
     QUOTAS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def quotas(self) -> _containers.RepeatedCompositeFieldContainer[_file_pb2.Quota]:
         """The quotas."""
@@ -775,12 +898,15 @@ class ListQuotasResponse(_message.Message):
         *,
         quotas: _abc.Iterable[_file_pb2.Quota] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "quotas", b"quotas"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "quotas", b"quotas", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListQuotasResponse: _TypeAlias = ListQuotasResponse  # noqa: Y015
 
@@ -818,6 +944,7 @@ class ListSharesRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -825,13 +952,20 @@ class ListSharesRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -841,10 +975,11 @@ class ListSharesRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -858,8 +993,11 @@ class ListSharesResponse(_message.Message):
 
     SHARES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def shares(self) -> _containers.RepeatedCompositeFieldContainer[_file_pb2.Share]:
         """The shares."""
@@ -869,12 +1007,15 @@ class ListSharesResponse(_message.Message):
         *,
         shares: _abc.Iterable[_file_pb2.Share] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "shares", b"shares"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "shares", b"shares", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListSharesResponse: _TypeAlias = ListSharesResponse  # noqa: Y015
 
@@ -912,6 +1053,7 @@ class ListStorageHostInitiatorsRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -919,13 +1061,20 @@ class ListStorageHostInitiatorsRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -935,10 +1084,11 @@ class ListStorageHostInitiatorsRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -952,8 +1102,11 @@ class ListStorageHostInitiatorsResponse(_message.Message):
 
     STORAGE_HOST_INITIATORS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def storage_host_initiators(self) -> _containers.RepeatedCompositeFieldContainer[_host_pb2.StorageHostInitiator]:
         """The initiators."""
@@ -963,12 +1116,15 @@ class ListStorageHostInitiatorsResponse(_message.Message):
         *,
         storage_host_initiators: _abc.Iterable[_host_pb2.StorageHostInitiator] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "storage_host_initiators", b"storage_host_initiators"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "storage_host_initiators", b"storage_host_initiators", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListStorageHostInitiatorsResponse: _TypeAlias = ListStorageHostInitiatorsResponse  # noqa: Y015
 
@@ -1006,6 +1162,7 @@ class ListStorageHostsRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -1013,13 +1170,20 @@ class ListStorageHostsRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -1029,10 +1193,11 @@ class ListStorageHostsRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1046,8 +1211,11 @@ class ListStorageHostsResponse(_message.Message):
 
     STORAGE_HOSTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def storage_hosts(self) -> _containers.RepeatedCompositeFieldContainer[_host_pb2.StorageHost]:
         """The hosts."""
@@ -1057,12 +1225,15 @@ class ListStorageHostsResponse(_message.Message):
         *,
         storage_hosts: _abc.Iterable[_host_pb2.StorageHost] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "storage_hosts", b"storage_hosts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "storage_hosts", b"storage_hosts", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListStorageHostsResponse: _TypeAlias = ListStorageHostsResponse  # noqa: Y015
 
@@ -1100,6 +1271,7 @@ class ListStorageHostGroupsRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -1107,13 +1279,20 @@ class ListStorageHostGroupsRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -1123,10 +1302,11 @@ class ListStorageHostGroupsRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1140,8 +1320,11 @@ class ListStorageHostGroupsResponse(_message.Message):
 
     STORAGE_HOST_GROUPS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def storage_host_groups(self) -> _containers.RepeatedCompositeFieldContainer[_host_pb2.StorageHostGroup]:
         """The host groups."""
@@ -1151,12 +1334,15 @@ class ListStorageHostGroupsResponse(_message.Message):
         *,
         storage_host_groups: _abc.Iterable[_host_pb2.StorageHostGroup] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "storage_host_groups", b"storage_host_groups"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "storage_host_groups", b"storage_host_groups", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListStorageHostGroupsResponse: _TypeAlias = ListStorageHostGroupsResponse  # noqa: Y015
 
@@ -1194,6 +1380,7 @@ class ListPortGroupsRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -1201,13 +1388,20 @@ class ListPortGroupsRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -1217,10 +1411,11 @@ class ListPortGroupsRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1234,8 +1429,11 @@ class ListPortGroupsResponse(_message.Message):
 
     PORT_GROUPS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def port_groups(self) -> _containers.RepeatedCompositeFieldContainer[_hardware_pb2.PortGroup]:
         """The port groups."""
@@ -1245,12 +1443,15 @@ class ListPortGroupsResponse(_message.Message):
         *,
         port_groups: _abc.Iterable[_hardware_pb2.PortGroup] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "port_groups", b"port_groups"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "port_groups", b"port_groups", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListPortGroupsResponse: _TypeAlias = ListPortGroupsResponse  # noqa: Y015
 
@@ -1288,6 +1489,7 @@ class ListVolumeGroupsRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -1295,13 +1497,20 @@ class ListVolumeGroupsRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -1311,10 +1520,11 @@ class ListVolumeGroupsRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1328,8 +1538,11 @@ class ListVolumeGroupsResponse(_message.Message):
 
     VOLUME_GROUPS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def volume_groups(self) -> _containers.RepeatedCompositeFieldContainer[_block_pb2.VolumeGroup]:
         """The volume groups."""
@@ -1339,12 +1552,15 @@ class ListVolumeGroupsResponse(_message.Message):
         *,
         volume_groups: _abc.Iterable[_block_pb2.VolumeGroup] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "volume_groups", b"volume_groups"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "total_size", b"total_size", "volume_groups", b"volume_groups"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListVolumeGroupsResponse: _TypeAlias = ListVolumeGroupsResponse  # noqa: Y015
 
@@ -1382,6 +1598,7 @@ class ListMaskingViewsRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
@@ -1389,13 +1606,20 @@ class ListMaskingViewsRequest(_message.Message):
     item with that id. Every other field must be as in the first call.
     """
     filter: _builtins.str
-    """Which items: an AIP-160 subset, comparisons `field = "value"` joined by AND."""
+    """Which items: comparisons (`=` `!=` `<` `<=` `>` `>=` `:`) joined by AND, OR,
+    NOT and parentheses, such as `status = error AND name = "db-*"`. OR binds
+    tighter than AND. See docs/filters.md.
+    """
     order_by: _builtins.str
     """Order: `field`, `field desc`, joined by commas. Default: `created_at desc`."""
     skip: _builtins.int
     """Items to skip before the page. Dear where large: prefer page tokens."""
     storage_id: _builtins.str
     """Only those of this storage. Empty: of all."""
+    include_total: _builtins.bool
+    """Whether the answer has `total_size`. Where there is a filter it is counted,
+    which takes time.
+    """
     def __init__(
         self,
         *,
@@ -1405,10 +1629,11 @@ class ListMaskingViewsRequest(_message.Message):
         order_by: _builtins.str = ...,
         skip: _builtins.int = ...,
         storage_id: _builtins.str = ...,
+        include_total: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1422,8 +1647,11 @@ class ListMaskingViewsResponse(_message.Message):
 
     MASKING_VIEWS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: there is none."""
+    total_size: _builtins.int
+    """How many items all pages have together, if `include_total` asked for it."""
     @_builtins.property
     def masking_views(self) -> _containers.RepeatedCompositeFieldContainer[_host_pb2.MaskingView]:
         """The masking views."""
@@ -1433,11 +1661,14 @@ class ListMaskingViewsResponse(_message.Message):
         *,
         masking_views: _abc.Iterable[_host_pb2.MaskingView] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["masking_views", b"masking_views", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_size", b"_total_size", "masking_views", b"masking_views", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 Global___ListMaskingViewsResponse: _TypeAlias = ListMaskingViewsResponse  # noqa: Y015

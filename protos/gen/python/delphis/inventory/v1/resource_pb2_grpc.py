@@ -215,6 +215,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -240,6 +241,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -264,6 +266,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -290,6 +293,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -315,6 +319,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -340,6 +345,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -365,6 +371,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -390,6 +397,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -415,6 +423,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -440,6 +449,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -465,6 +475,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -489,6 +500,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -513,6 +525,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -537,6 +550,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -564,6 +578,7 @@ class ResourceServiceServicer(object):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

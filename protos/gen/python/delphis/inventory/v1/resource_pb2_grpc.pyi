@@ -4,9 +4,15 @@ isort:skip_file
 What the arrays hold: 15 kinds of resources, as of the last sync.
 
 Lists give what the inventory has, without asking the arrays. Filter and order
-take `name`, `id`, `storage_id`, `created_at`, `updated_at` and the fields
-named at each list. The default order is `created_at desc`; within one sync
-the order is stable.
+take `name`, `id`, `storage_id`, `created_at`, `updated_at`, `missing` and the
+fields named at each list. Filters also take the fields of the storage behind
+`storage.`, as ListStorages has them: `storage.vendor`, `storage.labels.KEY`.
+The default order is `created_at desc`; within one sync the order is stable.
+
+Each array's rows have indexes: on the native id, the name, a WWN, and native
+ids of other kinds; of volumes on pool and status. A list of all storages asks
+them array by array. What has none reads all rows, up to 200,000 of several
+storages, or all of one storage; beyond that it ends with QUERY_TOO_BROAD.
 
 Every method can also end with INVALID_ARGUMENT / INVALID_INPUT (the message
 names the field), UNAUTHENTICATED, PERMISSION_DENIED / NOT_AUTHORIZED,
@@ -63,6 +69,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetVolume: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetVolumeRequest, _block_pb2.Volume]
     """Shows one volume.
@@ -80,6 +87,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetController: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetControllerRequest, _hardware_pb2.Controller]
     """Shows one controller.
@@ -96,6 +104,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetPort: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetPortRequest, _hardware_pb2.Port]
     """Shows one port.
@@ -114,6 +123,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetDisk: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetDiskRequest, _hardware_pb2.Disk]
     """Shows one disk.
@@ -131,6 +141,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetFilesystem: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetFilesystemRequest, _file_pb2.Filesystem]
     """Shows one filesystem.
@@ -148,6 +159,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetQtree: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetQtreeRequest, _file_pb2.Qtree]
     """Shows one qtree.
@@ -165,6 +177,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetQuota: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetQuotaRequest, _file_pb2.Quota]
     """Shows one quota.
@@ -182,6 +195,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetShare: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetShareRequest, _file_pb2.Share]
     """Shows one share.
@@ -199,6 +213,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetStorageHostInitiator: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetStorageHostInitiatorRequest, _host_pb2.StorageHostInitiator]
     """Shows one initiator.
@@ -216,6 +231,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetStorageHost: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetStorageHostRequest, _host_pb2.StorageHost]
     """Shows one host.
@@ -233,6 +249,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetStorageHostGroup: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetStorageHostGroupRequest, _host_pb2.StorageHostGroup]
     """Shows one host group.
@@ -249,6 +266,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetPortGroup: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetPortGroupRequest, _hardware_pb2.PortGroup]
     """Shows one port group.
@@ -265,6 +283,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetVolumeGroup: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetVolumeGroupRequest, _block_pb2.VolumeGroup]
     """Shows one volume group.
@@ -281,6 +300,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetMaskingView: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetMaskingViewRequest, _host_pb2.MaskingView]
     """Shows one masking view.
@@ -300,6 +320,7 @@ class ResourceServiceStub:
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
 
 @_typing.type_check_only
@@ -323,6 +344,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetVolume: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetVolumeRequest, _block_pb2.Volume]  # type: ignore[assignment]
     """Shows one volume.
@@ -340,6 +362,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetController: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetControllerRequest, _hardware_pb2.Controller]  # type: ignore[assignment]
     """Shows one controller.
@@ -356,6 +379,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetPort: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetPortRequest, _hardware_pb2.Port]  # type: ignore[assignment]
     """Shows one port.
@@ -374,6 +398,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetDisk: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetDiskRequest, _hardware_pb2.Disk]  # type: ignore[assignment]
     """Shows one disk.
@@ -391,6 +416,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetFilesystem: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetFilesystemRequest, _file_pb2.Filesystem]  # type: ignore[assignment]
     """Shows one filesystem.
@@ -408,6 +434,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetQtree: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetQtreeRequest, _file_pb2.Qtree]  # type: ignore[assignment]
     """Shows one qtree.
@@ -425,6 +452,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetQuota: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetQuotaRequest, _file_pb2.Quota]  # type: ignore[assignment]
     """Shows one quota.
@@ -442,6 +470,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetShare: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetShareRequest, _file_pb2.Share]  # type: ignore[assignment]
     """Shows one share.
@@ -459,6 +488,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetStorageHostInitiator: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetStorageHostInitiatorRequest, _host_pb2.StorageHostInitiator]  # type: ignore[assignment]
     """Shows one initiator.
@@ -476,6 +506,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetStorageHost: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetStorageHostRequest, _host_pb2.StorageHost]  # type: ignore[assignment]
     """Shows one host.
@@ -493,6 +524,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetStorageHostGroup: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetStorageHostGroupRequest, _host_pb2.StorageHostGroup]  # type: ignore[assignment]
     """Shows one host group.
@@ -509,6 +541,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetPortGroup: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetPortGroupRequest, _hardware_pb2.PortGroup]  # type: ignore[assignment]
     """Shows one port group.
@@ -525,6 +558,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetVolumeGroup: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetVolumeGroupRequest, _block_pb2.VolumeGroup]  # type: ignore[assignment]
     """Shows one volume group.
@@ -541,6 +575,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
     GetMaskingView: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetMaskingViewRequest, _host_pb2.MaskingView]  # type: ignore[assignment]
     """Shows one masking view.
@@ -560,6 +595,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
     """
 
 class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -592,6 +628,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -621,6 +658,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -649,6 +687,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -679,6 +718,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -708,6 +748,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -737,6 +778,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -766,6 +808,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -795,6 +838,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -824,6 +868,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -853,6 +898,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -882,6 +928,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -910,6 +957,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -938,6 +986,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -966,6 +1015,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
     @_abc_1.abstractmethod
@@ -997,6 +1047,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
         """
 
 def add_ResourceServiceServicer_to_server(servicer: ResourceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -58,6 +58,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The method is unknown to the peer, which is older. Update the peer."""
     REASON_REQUEST_ID_REUSED: _Reason.ValueType  # 110
     """The request_id was used before with other content. Use a new request_id."""
+    REASON_QUERY_TOO_BROAD: _Reason.ValueType  # 112
+    """The list would have to read too many rows, since no index has its filter and its order. Compare one of the fields in the metadata, or name a storage."""
     REASON_TOO_MANY_REQUESTS: _Reason.ValueType  # 111
     """The server works at its limit. Try again after the delay in RetryInfo."""
     REASON_STORAGE_NOT_FOUND: _Reason.ValueType  # 200
@@ -241,6 +243,8 @@ REASON_PROTOCOL_TOO_OLD: Reason.ValueType  # 109
 """The method is unknown to the peer, which is older. Update the peer."""
 REASON_REQUEST_ID_REUSED: Reason.ValueType  # 110
 """The request_id was used before with other content. Use a new request_id."""
+REASON_QUERY_TOO_BROAD: Reason.ValueType  # 112
+"""The list would have to read too many rows, since no index has its filter and its order. Compare one of the fields in the metadata, or name a storage."""
 REASON_TOO_MANY_REQUESTS: Reason.ValueType  # 111
 """The server works at its limit. Try again after the delay in RetryInfo."""
 REASON_STORAGE_NOT_FOUND: Reason.ValueType  # 200
