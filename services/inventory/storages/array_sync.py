@@ -37,7 +37,8 @@ log = logging.getLogger(__name__)
 KINDS_AT_ONCE = 3
 """A driver host works on four calls for one array: one is left to whoever asks meanwhile."""
 REPEATS = 5
-"""So often a kind is read again when its host was lost."""
+"""So often a kind is read again when its host was lost, or its answer found no room."""
+_REPEATED = ("DRIVER_HOST_UNAVAILABLE", "STORE_FAULT")
 GET_STORAGE_SECONDS = 60.0
 LIST_SECONDS = 600.0
 _REPEAT_DELAYS = (0.0, 0.1, 0.3, 1.0, 3.0)
@@ -232,15 +233,15 @@ class ArraySync:
                     result = await sync_kind(
                         self._store, self._row.id, kind.name, stream, storage_status=status, guard=self._guard
                     )
-                lost = result.error is not None and result.error.reason == "DRIVER_HOST_UNAVAILABLE"
+                again = result.error is not None and result.error.reason in _REPEATED
             except KindMoved:
                 if delay is None:
                     raise
                 continue
-            if not lost or delay is None:
+            if not again or delay is None:
                 self.progress.ended(result)
                 return result
-            log.info("%s of storage %s is read again: its driver's host was lost", kind.plural, self._id)
+            log.info("%s of storage %s is read again: %s", kind.plural, self._id, result.error)
             await asyncio.sleep(delay)
         raise AssertionError
 

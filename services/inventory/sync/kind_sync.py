@@ -14,7 +14,7 @@ from services.inventory.sync import states
 from services.inventory.sync.reading import read_stream
 from services.inventory.sync.result import FAILED, UNSUPPORTED, Guard, KindResult, StorageGone
 from services.inventory.sync.rows import rows_of
-from services.inventory.sync.spool import Spool, SpoolBudget
+from services.inventory.sync.spool import Spool, SpoolBudget, SpoolFault
 from services.inventory.sync.writing import Target, write_kind
 from services.store.connection import Connection
 from services.store.engine import Store
@@ -39,7 +39,7 @@ async def sync_kind(
     """Brings a kind's rows to what the driver streams: batches, each a serialised List…Response of StorageDriver.
 
     The difference is written in one transaction after the stream has ended, together with the kind's state. A CallError
-    of the stream writes nothing but the state, and is in the result's `error`.
+    of the stream, or a SpoolFault, writes nothing but the state, and is in the result's `error`.
 
     Args:
         store: The store.
@@ -76,7 +76,10 @@ async def sync_kind(
             now=now or _now(),
             guard=guard,
         )
-        return await store.write(lambda connection: write_kind(connection, target, answer))
+        try:
+            return await store.write(lambda connection: write_kind(connection, target, answer))
+        except SpoolFault as error:
+            return await _record_failure(store, storage_id, kind, error, started_at, now or _now(), guard)
     finally:
         spool.close()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from array import array
 from collections.abc import Iterator
-from typing import IO
+from io import FileIO
+
+from services.calls.errors import CallError
 
 CHUNK = 200
 """Items that are handed out at once: about 2 ms of work, after which other threads have had their turn."""
@@ -19,6 +22,20 @@ class SpoolBudget:
         self.used = 0
 
 
+class SpoolFault(CallError):
+    """The items that wait for the writer can't be kept: mostly a full disk."""
+
+    def __init__(self, folder: str | None, error: OSError) -> None:
+        folder = folder or os.environ.get("TMPDIR") or "/tmp"
+        problem = error.strerror or str(error)
+        super().__init__(
+            "STORE_FAULT",
+            f"The answer of the array can't be kept in the folder {folder} until it is written: {problem}. Free space "
+            "there; the next sync reads it again, and nothing was removed.",
+            metadata={"folder": folder, "problem": problem},
+        )
+
+
 class Spool:
     """A list of byte strings, each with a number, that may be read any number of times."""
 
@@ -28,7 +45,7 @@ class Spool:
         self._folder = folder
         self._items: list[bytes] = []
         self._bytes = 0
-        self._file: IO[bytes] | None = None
+        self._file: FileIO | None = None
         self._filed = array("I")
         self._numbers = array("Q")
 
@@ -36,7 +53,7 @@ class Spool:
         return len(self._numbers)
 
     def extend(self, items: list[bytes], numbers: array[int]) -> None:
-        """Appends items with their numbers."""
+        """Appends items with their numbers. SpoolFault where there is no room for them."""
         self._items += items
         self._numbers += numbers
         # 40: what a bytes object and its place in a list take beside its content.
@@ -47,11 +64,31 @@ class Spool:
             self._spill()
 
     def _spill(self) -> None:
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="delphis-sync-", dir=self._folder)  # noqa: SIM115 - see close
-        self._file.write(b"".join(self._items))
+        try:
+            if self._file is None:
+                # Unbuffered, so that a full disk shows here and not where the file is read or closed.
+                self._file = tempfile.TemporaryFile(  # noqa: SIM115 - see close
+                    prefix="delphis-sync-", dir=self._folder, buffering=0
+                )
+            left = memoryview(b"".join(self._items))
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise SpoolFault(self._folder, error) from error
         self._filed.extend(map(len, self._items))
         self._forget()
+
+    def _read(self, file: FileIO, size: int) -> bytes:
+        try:
+            block = file.read(size)
+            while len(block) < size:
+                more = file.read(size - len(block))
+                if not more:
+                    raise OSError("the file is shorter than what was written to it")
+                block += more
+        except OSError as error:
+            raise SpoolFault(self._folder, error) from error
+        return block
 
     def _forget(self) -> None:
         self._items = []
@@ -65,7 +102,7 @@ class Spool:
             self._file.seek(0)
             while begin < len(self._filed):
                 sizes = self._filed[begin : begin + CHUNK]
-                block = self._file.read(sum(sizes))
+                block = self._read(self._file, sum(sizes))
                 items = []
                 at = 0
                 for size in sizes:
