@@ -25,6 +25,11 @@ OWN_FOLDER = "delphis-driver-"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point of the script `delphis-driver`."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["check"]:  # not loaded by hosts, which start in little time
+        from delphis.sdk.conformance.command import check
+
+        sys.exit(check(words[1:]))
     parser = argparse.ArgumentParser(prog="delphis-driver", description="Run storage drivers for Delphis.")
     parser.add_argument("--version", action="version", version=f"delphis-driver {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -35,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run.add_argument(
         "--endpoint", metavar="ADDRESS", help="unix:///path or tcp://host:port; default: a socket in a new folder"
     )
-    given = parser.parse_args(arguments)
+    commands.add_parser("check", help="prove that a driver keeps the contract")
+    given = parser.parse_args(words)
     try:
         settings = _run(given.driver, given.endpoint)
     except SettingsError as error:

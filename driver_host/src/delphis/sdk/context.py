@@ -96,6 +96,12 @@ class Context:
             )
         )
 
+    def warn_once(self, message: str, *, reason: type[errors.DriverError] | None = None) -> None:
+        """As `warn`, unless the same has been said in this call."""
+        said = one_line(message)
+        if not any(warning.message == said for warning in self._warnings):
+            self.warn(message, reason=reason)
+
     def incomplete(
         self,
         message: str,

@@ -33,11 +33,13 @@ def get_storage(driver: StorageDriver, context: Context, request: pb.GetStorageR
     storage = _typed(job.resolve(driver.get_storage(context)), Storage, "get_storage")
     if not storage.serial_number:
         raise errors.InvalidResults("The driver found no serial number; it is the array's identity.")
-    answer = pb.GetStorageResponse(storage=storage, warnings=context.warnings)
+    answer = pb.GetStorageResponse(storage=storage)
     message: Any = answer.storage
     for field, _ in message.ListFields():
         if field.number >= FIRST_CORE_OWNED:
             message.ClearField(field.name)
+            context.warn(f"Storage.{field.name} belongs to the inventory: left out.", reason=errors.DriverBrokeContract)
+    answer.warnings.extend(context.warnings)
     return answer
 
 

@@ -78,10 +78,10 @@ def _add(response: Any, chunk: Sequence[Any], item: Item, method: Method, contex
     # A driver sets what the inventory owns only by mistake, so look first.
     for name in item.core_owned:
         if any(map(methodcaller("HasField", name), chunk)):
-            _clear(response.items[begin:], name)
+            _clear(response.items[begin:], name, context)
     for name in item.core_owned_repeated:
         if any(map(attrgetter(name), chunk)):
-            _clear(response.items[begin:], name)
+            _clear(response.items[begin:], name, context)
 
 
 def _typed(chunk: Sequence[Any], item: Item, method: Method) -> Sequence[Any]:
@@ -108,9 +108,12 @@ def _with_native_id(chunk: Sequence[Any], native_id: str, context: Context) -> l
     return kept
 
 
-def _clear(items: Sequence[Message], name: str) -> None:
+def _clear(items: Sequence[Message], name: str, context: Context) -> None:
     for each in items:
         each.ClearField(name)
+    context.warn_once(
+        f"{items[0].DESCRIPTOR.name}.{name} belongs to the inventory: left out.", reason=errors.DriverBrokeContract
+    )
 
 
 def _cut(response: Any, context: Context) -> Iterator[bytes]:

@@ -1,0 +1,1 @@
+"""The checks, by what they look at. `delphis.sdk.conformance.catalogue` knows their order."""
