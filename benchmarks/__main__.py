@@ -19,6 +19,7 @@ from rich.table import Table
 from benchmarks.measure import Row
 
 NAMES = ("process", "rest", "sync")
+HEAD = ("what", "measured", "ratio to a limit of the same run", "aimed at", "reached", "Delfin")
 HISTORY = Path(__file__).parent / "history.jsonl"
 
 
@@ -27,15 +28,19 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def cells(row: Row) -> tuple[str, str, str, str, str]:
+def cells(row: Row) -> tuple[str, ...]:
     """A row as text."""
     limit = f"{row.ratio:.2f} × {row.limit_name} ({number(row.limit)})" if row.ratio and row.limit else ""
-    return row.name, f"{number(row.value)} {row.unit}", limit, row.goal, row.delfin
+    goal = row.goal
+    if row.aim is not None and row.quiet_limit is not None:
+        goal = f"{row.goal}, here {row.goal[0]} {number(row.aim)}"
+    reached = {True: "yes", False: "no", None: ""}[row.reached]
+    return row.name, f"{number(row.value)} {row.unit}", limit, goal, reached, row.delfin
 
 
 def table(rows: list[Row]) -> Table:
     """The table for people."""
-    shown = Table("what", "measured", "ratio to a limit of the same run", "expected", "Delfin")
+    shown = Table(*HEAD)
     for row in rows:
         shown.add_row(*cells(row))
     return shown
@@ -43,7 +48,7 @@ def table(rows: list[Row]) -> Table:
 
 def markdown(rows: list[Row]) -> str:
     """The table for README.md."""
-    lines = ["| what | measured | ratio to a limit of the same run | expected | Delfin |", "|---|---|---|---|---|"]
+    lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
     return "\n".join(lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +12,16 @@ from pathlib import Path
 TICK = os.sysconf("SC_CLK_TCK")
 
 
+_GOAL = re.compile(r"([≥≤<]) ([0-9.,]+)")
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. `limit` is what bounds the figure, measured in the same run, in the same unit."""
+    """One line of the table. `limit` is what bounds the figure, measured in the same run, in the same unit.
+
+    A goal is a number that was aimed at on a quiet machine with 2 cores. Where that machine's own limit is known
+    (`quiet_limit`), what is aimed at here is the same share of this machine's limit.
+    """
 
     name: str
     value: float
@@ -22,6 +30,26 @@ class Row:
     limit_name: str = ""
     goal: str = ""
     delfin: str = ""
+    quiet_limit: float | None = None
+
+    @property
+    def aim(self) -> float | None:
+        """The goal for this machine, in this run."""
+        goal = _GOAL.fullmatch(self.goal)
+        if goal is None:
+            return None
+        number = float(goal[2].replace(",", ""))
+        return number * self.limit / self.quiet_limit if self.limit and self.quiet_limit else number
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the figure is what was aimed at; None where there is no goal."""
+        aim = self.aim
+        if aim is None:
+            return None
+        if self.goal.startswith("≥"):
+            return self.value >= aim
+        return self.value < aim if self.goal.startswith("<") else self.value <= aim
 
     @property
     def ratio(self) -> float | None:

@@ -20,6 +20,8 @@ from tests.support.up import Up, fake_array, up, wait_for
 VOLUMES = 10_000
 REPEATS = 5
 POLL = 0.2
+QUIET_SQLITE, QUIET_HOST = 120_000.0, 180_000.0
+"""Rows a second that SQLite took, and volumes a second that a host made, where the goals were set."""
 """Seconds between two looks at a running sync: each costs the core what is measured."""
 # An array of volumes alone: the other kinds are counted by the fleet.
 OTHER_KINDS = """
@@ -123,8 +125,8 @@ def sqlite_limit(folder: Path, rows: int) -> float:
     for repeat in range(3):
         path = folder / f"limit{repeat}.db"
         with sqlite3.connect(path) as database:
-            database.execute("PRAGMA journal_mode=WAL")
-            database.execute("PRAGMA synchronous=NORMAL")
+            for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=NORMAL", "cache_size=-32768"):
+                database.execute(f"PRAGMA {pragma}")
             database.execute(
                 "CREATE TABLE v (pk INTEGER PRIMARY KEY, id BLOB UNIQUE, storage BLOB, native TEXT, name TEXT, status"
                 " INTEGER, wwn TEXT, pool TEXT, digest BLOB, body BLOB, UNIQUE(storage, native))"
@@ -173,15 +175,15 @@ def three(delphis: Up, where: str, port: int, limits: tuple[float, float]) -> It
     assert reply.status == 200, reply
     changed = [sync_once(delphis, ids[0]) for _ in range(REPEATS)]
     assert volumes_kind(delphis, ids[0])["changed"] == VOLUMES, volumes_kind(delphis, ids[0])
-    for what, costs, limit, limit_name, goal, delfin, cpu_goal in (
-        ("first", firsts, sqlite, "SQLite itself", "≥ 40,000", "4,670", "≤ 25"),
-        ("unchanged", unchanged, host, "the host", "≥ 100,000", "782", "≤ 6"),
-        ("all changed", changed, sqlite, "SQLite itself", "≥ 25,000", "846", ""),
+    for what, costs, limit, limit_name, goal, delfin, quiet, cpu_goal in (
+        ("first", firsts, sqlite, "SQLite itself", "≥ 40,000", "4,670", QUIET_SQLITE, "≤ 25"),
+        ("unchanged", unchanged, host, "the host", "≥ 100,000", "782", QUIET_HOST, "≤ 6"),
+        ("all changed", changed, sqlite, "SQLite itself", "≥ 25,000", "846", QUIET_SQLITE, ""),
     ):
         rate = VOLUMES / median([cost.wall for cost in costs])
         core = median([cost.core for cost in costs]) / VOLUMES * 1e6
         hosts = median([cost.hosts for cost in costs]) / VOLUMES * 1e6
-        yield Row(f"sync of 10,000 volumes, {what}{where}", rate, "volumes/s", limit, limit_name, goal, delfin)
+        yield Row(f"sync of 10,000 volumes, {what}{where}", rate, "volumes/s", limit, limit_name, goal, delfin, quiet)
         yield Row(f"  CPU of the core, {what}{where}", core, "µs/volume", goal=cpu_goal)
         yield Row(f"  CPU of the host, {what}{where}", hosts, "µs/volume", goal="≤ 8" if cpu_goal else "")
     for storage_id in ids:
