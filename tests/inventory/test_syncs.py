@@ -206,6 +206,25 @@ async def test_another_serial_number_stops_the_sync_until_it_is_accepted(delphis
     assert (await refusal(accept(storage.pending_serial_number))).reason == "NOTHING_TO_ACCEPT"
 
 
+async def test_a_serial_number_that_is_accepted_while_a_sync_runs_is_synced_too(delphis: Core) -> None:
+    storage = await delphis.synced(1, fail="storage:serial@3", **{"latency_ms.storage": "300"})
+    await delphis.ended(await delphis.sync(storage.id))
+    pending = (await delphis.get(storage.id)).pending_serial_number
+    assert pending
+    running = await delphis.sync(storage.id)
+    await until(lambda: delphis.job(running), lambda job: job.state == job_pb2.JOB_STATE_RUNNING)
+    request = pb.AcceptSerialRequest(storage_id=storage.id, serial_number=pending)
+    accepted = await delphis.call(INVENTORY + "AcceptSerial", request, storage_pb2.Storage)
+    assert accepted.sync_status == storage_pb2.SYNC_STATUS_SYNCING
+    assert (await delphis.ended(running)).state == job_pb2.JOB_STATE_CANCELLED
+    following = (await delphis.state(storage.id)).job_id
+    assert following != running
+    assert (await delphis.ended(following)).state == job_pb2.JOB_STATE_SUCCEEDED
+    storage = await delphis.get(storage.id)
+    assert (storage.sync_outcome, storage.serial_number) == (OK, pending)
+    assert not storage.HasField("pending_serial_number")
+
+
 async def test_a_job_can_be_cancelled(delphis: Core) -> None:
     storage = await delphis.register(1, **{"latency_ms.volumes": "60000"})
     job_id = (await delphis.state(storage.id)).job_id

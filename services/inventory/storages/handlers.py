@@ -167,9 +167,11 @@ class InventoryService:
         return await to_the_end(self._accept(request, call.caller.name))
 
     async def _accept(self, request: pb.AcceptSerialRequest, caller: str) -> bytes:
-        started = await self._store.write(lambda connection: accept_serial(connection, request, caller))
-        if started is not None:
-            self._syncs.put(started)
+        accepted = await self._store.write(lambda connection: accept_serial(connection, request, caller))
+        if accepted.stopped is not None:
+            self._syncs.cancel(accepted.stopped.id)
+        if accepted.started is not None:
+            self._syncs.put(accepted.started)
         return messages.serialised(await self._row(request.storage_id), times.now())
 
     async def _accept_removals(self, request: pb.AcceptRemovalsRequest, call: Call) -> pb.SyncState:
