@@ -11,7 +11,7 @@ T = TypeVar("T")
 _running: set[asyncio.Task[Any]] = set()
 
 
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_the_end(work: Coroutine[Any, Any, T] | asyncio.Task[T]) -> T:
     """Waits for the work; a caller that is cancelled leaves it running.
 
     For a commit and what must follow it in memory, such as a job that must be queued.

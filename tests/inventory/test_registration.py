@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 
+import pytest
 from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
 
@@ -12,6 +14,8 @@ from delphis.inventory.v1 import change_pb2
 from delphis.inventory.v1 import inventory_pb2 as pb
 from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError
+from services.inventory.storages import rows
+from services.store.connection import Connection
 from tests.inventory.core import INVENTORY, Core, refusal, registration, rest
 
 
@@ -226,6 +230,33 @@ async def test_a_caller_who_gives_up_leaves_a_whole_storage_or_none(delphis: Cor
         await asyncio.gather(call, return_exceptions=True)
     for storage_id in await listed(delphis):
         assert (await delphis.wait_synced(storage_id)).sync_outcome == storage_pb2.SYNC_OUTCOME_OK
+
+
+async def test_a_repeat_waits_for_what_a_caller_who_gave_up_left_behind(
+    delphis_on_both: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = delphis_on_both
+    lock, inside, go_on = rows.lock_registration, threading.Event(), threading.Event()
+
+    def slow(connection: Connection) -> None:
+        inside.set()
+        assert go_on.wait(20.0)
+        lock(connection)
+
+    monkeypatch.setattr(rows, "lock_registration", slow)
+    request = registration(1)
+    request.request_id = "order-4711"
+    first = asyncio.create_task(register(core, request))
+    assert await asyncio.to_thread(inside.wait, 20.0)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    repeat = asyncio.create_task(register(core, request))
+    # Where it does not wait it has logged in by the time another array has.
+    other = registration(2)
+    other.validate_only = True
+    assert (await register(core, other)).serial_number
+    go_on.set()
+    assert [(await repeat).id] == await listed(core)
 
 
 async def test_addresses_differ_by_case_only_are_one(delphis: Core) -> None:

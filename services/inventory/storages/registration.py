@@ -64,6 +64,7 @@ class Registration:
         self._syncs = syncs
         self._locks: dict[str, asyncio.Lock] = {}
         self._users: Counter[str] = Counter()
+        self._storing: dict[str, asyncio.Task[StorageRow]] = {}
 
     async def register(self, request: inventory_pb2.RegisterStorageRequest, call: Call) -> bytes:
         """The new storage, serialised."""
@@ -74,6 +75,9 @@ class Registration:
             return await self._register(request, access, call, b"")
         digest = self._digest(request)
         async with self._alone(request.request_id):
+            left = self._storing.get(request.request_id)
+            if left is not None:  # by a caller who gave up, which does not end it
+                await asyncio.wait({left})
             known = await self._repeat(request.request_id, digest)
             if known is not None:
                 call.resource_id = uuids.text(known.id)
@@ -101,7 +105,11 @@ class Registration:
                 await self._store.read(lambda connection: refuse_serial(connection, pair, said.serial_number))
                 self._arrays.close(pair, str(storage_id), access, 1)
                 return messages.serialised(row._replace(id=b"", created_at=0), times.now())
-            stored = await to_the_end(self._store_all(request, access, row, endpoint, info, digest))
+            storing = asyncio.create_task(self._store_all(request, access, row, endpoint, info, digest))
+            if digest:
+                self._storing[request.request_id] = storing
+                storing.add_done_callback(lambda _: self._storing.pop(request.request_id))
+            stored = await to_the_end(storing)
         call.resource_id = str(storage_id)
         return messages.serialised(stored, times.now())
 
