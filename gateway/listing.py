@@ -25,6 +25,8 @@ _COUNT = re.compile(r"[0-9]{1,20}")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FILTERED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_./-]+)?")  # a field, or a key of a map, as `labels.site`
 
+_SPECIAL = re.compile(r'[\\"*]')  # what means something else within a quoted value of a filter
+
 _NATIVE = {
     "limit": "page_size",
     "offset": "skip",
@@ -125,7 +127,7 @@ def _sort_key(parameter: str, key: str, direction: str) -> str:
 def _comparison(name: str, text: str) -> str:
     if "\0" in text:
         raise invalid(name, "It has a NUL character.")
-    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    quoted = _SPECIAL.sub(r"\\\g<0>", text)
     return f'{name} = "{quoted}"'
 
 

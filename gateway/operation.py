@@ -293,5 +293,8 @@ class Writer:
         envelope: dict[str, Any] = {self._list_key: [] if empty_list else items}
         if token and not empty_list:
             envelope["next_page_token"] = token
+        total = value.pop("total_size", None)
+        if total is not None:
+            envelope["total_size"] = total
         envelope.update(value)
         return envelope

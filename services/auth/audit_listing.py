@@ -8,6 +8,7 @@ from delphis.auth.v1 import auth_pb2 as pb
 from services.auth.audit import COLUMNS
 from services.inventory.listing.page import ListRequest, listing
 from services.inventory.listing.spec import Field, ListSpec
+from services.inventory.listing.values import time_value
 from services.store.connection import Connection, Row
 from services.store.engine import Store
 from services.store.schema.auth import audit_entries
@@ -17,17 +18,25 @@ ENTRIES = ListSpec(
     source=audit_entries,
     key=audit_entries.c.no,
     columns=tuple(audit_entries.c[name] for name in COLUMNS),
-    fields={name: Field(audit_entries.c[name]) for name in ("caller", "method", "resource_id", "code")},
+    fields={
+        "at": Field(audit_entries.c.at, time_value, type="time"),
+        **{name: Field(audit_entries.c[name]) for name in COLUMNS if name != "at"},
+    },
 )
 
 
 async def list_entries(store: Store, request: pb.ListAuditEntriesRequest) -> pb.ListAuditEntriesResponse:
     """A page of entries, newest first."""
-    wanted = listing(ENTRIES, ListRequest(request.page_size, request.page_token, request.filter))
+    wanted = listing(
+        ENTRIES,
+        ListRequest(request.page_size, request.page_token, request.filter, include_total=request.include_total),
+    )
 
     def read(connection: Connection) -> pb.ListAuditEntriesResponse:
         page = wanted.run(connection)
-        return pb.ListAuditEntriesResponse(audit_entries=map(_message, page.rows), next_page_token=page.next_page_token)
+        return pb.ListAuditEntriesResponse(
+            audit_entries=map(_message, page.rows), next_page_token=page.next_page_token, total_size=page.total
+        )
 
     return await store.scan(read)
 

@@ -55,7 +55,7 @@ class Reference:
     repeated: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """A kind of resources."""
 

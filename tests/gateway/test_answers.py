@@ -114,6 +114,9 @@ def test_envelope(rest: Running) -> None:
     assert (reply.json["volumes"][0]["native"], reply.json["volumes"][1]["previous_native_ids"]) == ({"k": "v"}, ["a"])
     rest.stub.answers["ListVolumes"] = resource_pb2.ListVolumesResponse(volumes=volumes)
     assert rest.client.get("/v1/volumes").json.keys() == {"volumes"}
+    rest.stub.answers["ListVolumes"] = resource_pb2.ListVolumesResponse(volumes=volumes, total_size=0)
+    assert rest.client.get("/v1/volumes?include_total=true").json["total_size"] == 0
+    assert rest.client.get("/v1/volumes?include_total=true&limit=0").json == {"volumes": [], "total_size": 0}
 
 
 def test_limit_of_nothing(rest: Running) -> None:

@@ -44,7 +44,7 @@ def plan(folder: Path, statement: Statement) -> str:
 )
 def test_a_page_is_a_walk_along_an_index(tmp_path: Path, spec: ListSpec, text: str, order: str, wanted: str) -> None:
     wish = listing(spec, ListRequest(filter=text, order_by=order))
-    found = plan(tmp_path, _statement(spec, wish.fields, wish.order, True))
+    found = plan(tmp_path, _statement(spec, wish.shape, wish.order, "begin"))
     assert wanted in found
     assert not text or found.count("TEMP B-TREE") <= 1
     assert text or "TEMP B-TREE" not in found

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from delphis.type.v1 import block_pb2, file_pb2, hardware_pb2, host_pb2
 from services.calls.errors import CallError
-from services.inventory.kinds import KINDS, enum_text
-from services.inventory.listing import page
-from services.inventory.listing.page import ListRequest, listing
-from services.inventory.resources.lists import is_cheap, list_of
-from services.store.connection import Connection
+from services.inventory.kinds import enum_text
 from services.store.engine import Store
 from tests.store.resources import Services, array_of
 from tests.sync.arrays import Array, mark_deleted
@@ -175,16 +170,14 @@ async def test_filters_by_what_the_core_set(services: Services, arrays: list[Arr
         ({"filter": "status=sleepy"}, "status"),
         ({"filter": "created_at=yesterday"}, "created_at"),
         ({"filter": "name"}, "filter"),
-        ({"filter": "name>1"}, "filter"),
-        ({"filter": "name!=1"}, "filter"),
-        ({"filter": "name=1 OR name=2"}, "filter"),
+        ({"filter": "status>normal"}, "status"),
         ({"filter": "name=1 name=2"}, "filter"),
-        ({"filter": "(name=1)"}, "filter"),
+        ({"filter": "(name=1"}, "filter"),
         ({"filter": 'name="open'}, "filter"),
         ({"filter": "=1"}, "filter"),
         ({"filter": "name="}, "filter"),
         ({"filter": "name=x AND"}, "filter"),
-        ({"filter": "name=x" + " AND name=x" * 40}, "filter"),
+        ({"filter": "name=x" + " AND name=x" * 64}, "filter"),
         ({"filter": "x" * 10_000}, "filter"),
         ({"order_by": "nonsense"}, "nonsense"),
         ({"order_by": "name sideways"}, "order_by"),
@@ -322,102 +315,3 @@ async def test_quotas_without_names_page_well(store: Store) -> None:
     await array_of(store, "quota", quotas)
     services = Services(store)
     assert len({quota.id for quota in await services.walk("quota", order_by="name", page_size=6)}) == 50
-
-
-# -- plans: a list's order is an index's order -------------------------------------------------------------------
-
-
-def _plan(connection: Connection, kind: str, scoped: bool, **fields: Any) -> tuple[list[str], bool]:
-    """The plans of the first page and of the following, and whether they are read in the loop."""
-    spec = list_of(kind, scoped)
-    wanted = listing(spec, ListRequest(**fields))
-    plans: list[str] = []
-    for where in ("begin", "equal", "beyond") if len(wanted.order) == 2 else ("begin", "behind"):
-        prepared = page._statement(spec, wanted.fields, wanted.order, where).prepared("sqlite")
-        values = [1] * len(prepared.bind([1] * len(prepared.names))[1])
-        rows = connection.execute(f"EXPLAIN QUERY PLAN {prepared.text}", values).fetchall()
-        plans.append(" | ".join(row[3] for row in rows))
-    return plans, is_cheap(KINDS[kind], wanted, scoped=scoped)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-async def test_pages_read_in_the_loop_walk_along_an_index(tmp_path: Path, kind: str) -> None:
-    store = Store.open(f"sqlite:///{tmp_path}/store.db")
-    described = KINDS[kind]
-    table = described.plural
-    indexed = [column.name for column in described.columns if column.leading]
-    # Whose index has nothing before the order of creation.
-    in_turn = [name for name in indexed if not described.table.c[name].info["index"]]
-    in_order = {
-        (True, ""): f"{table}_storage",
-        (True, "created_at"): f"{table}_storage",
-        (True, "id desc"): f"{table}_storage",
-        (True, "name"): f"{table}_name",
-        (True, "name desc"): f"{table}_name",
-        (True, described.native_field): f"{table}_native",
-        (False, ""): "INTEGER PRIMARY KEY",
-        (False, "created_at"): "INTEGER PRIMARY KEY",
-        **{(True, f"{name} desc"): f"{table}_{name}" for name in in_turn},
-    }
-    for (scoped, order_by), index in in_order.items():
-        plans, cheap = await store.read(
-            lambda connection, s=scoped, o=order_by: _plan(connection, kind, s, order_by=o)  # type: ignore[misc]
-        )
-        assert cheap, (scoped, order_by)
-        for plan in plans:
-            assert index in plan or (index == "INTEGER PRIMARY KEY" and f"SCAN {table}" in plan), (order_by, plan)
-            assert "TEMP B-TREE" not in plan, (scoped, order_by, plan)
-            # The first page of all begins at an end of the table or of an index; every other is sought.
-            assert plan is plans[0] or f"SEARCH {table} USING" in plan, (scoped, order_by, plan)
-        if scoped and len(plans) == 3 and order_by != described.native_field:
-            assert "=? AND rowid" in plans[1], (order_by, plans)
-    # A reference of one array gives its rows in the order of creation.
-    for name in in_turn:
-        plans, cheap = await store.read(
-            lambda connection, n=name: _plan(connection, kind, True, filter=f"{n}=x")  # type: ignore[misc]
-        )
-        assert cheap
-        for plan in plans:
-            assert f"{table}_{name} (storage_no=? AND {name}=?" in plan
-            assert "TEMP B-TREE" not in plan
-    await store.close()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-async def test_names_are_sought_in_each_array(tmp_path: Path, kind: str) -> None:
-    store = Store.open(f"sqlite:///{tmp_path}/store.db")
-    table = KINDS[kind].plural
-    found = [("name", "name"), (KINDS[kind].native_field, "native_id")]
-    for field, column in found + [("wwn", "wwn")] * ("wwn" in KINDS[kind].table.c):
-        spec = list_of(kind, False, each=True)
-        wanted = listing(spec, ListRequest(filter=f"{field}=x"))
-        prepared = page._statement(spec, wanted.fields, wanted.order, "begin").prepared("sqlite")
-        text = f"EXPLAIN QUERY PLAN {prepared.text}"
-
-        def explain(connection: Connection, text: str = text) -> list[Any]:
-            found: list[Any] = connection.execute(text, [1] * text.count("?")).fetchall()
-            return found
-
-        rows = await store.read(explain)
-        assert f"(storage_no=? AND {column}=?)" in rows[0][3], (table, rows)
-    await store.close()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-async def test_whatever_sorts_or_scans_goes_to_a_thread(tmp_path: Path, kind: str) -> None:
-    store = Store.open(f"sqlite:///{tmp_path}/store.db")
-    for scoped in (False, True):
-        for name in list_of(kind, scoped).fields:
-            for fields in ({"order_by": name}, {"order_by": f"{name} desc, updated_at"}, {"filter": f"{name}=unknown"}):
-                try:
-                    plans, cheap = await store.read(
-                        lambda connection, s=scoped, f=fields: _plan(connection, kind, s, **f)  # type: ignore[misc]
-                    )
-                except CallError:  # no value of this field
-                    continue
-                for plan in plans if cheap else ():
-                    walks = "TEMP B-TREE" not in plan and (scoped or "filter" not in fields)
-                    few = any(part in plan for part in ("AND wwn=?", "AND native_id=?)", "rowid=?"))
-                    few = few or "created_at" in fields.get("filter", "")
-                    assert walks or few, (scoped, fields, plan)
-    await store.close()

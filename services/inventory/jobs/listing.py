@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import ColumnElement, func, select
 
@@ -12,27 +12,32 @@ from services.inventory import uuids
 from services.inventory.jobs import records
 from services.inventory.jobs.records import Job, not_found
 from services.inventory.listing.page import ListRequest, UnknownMarker, listing
-from services.inventory.listing.spec import Field, ListSpec, enum_value
+from services.inventory.listing.spec import Bind, Field, ListSpec
+from services.inventory.listing.values import enum_value, integer_value, time_value
 from services.inventory.storages.listing import enum_numbers
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.schema.jobs import jobs
 from services.store.schema.storages import storages
 
-_PREFIXES = {"type": pb.JobType.DESCRIPTOR, "state": pb.JobState.DESCRIPTOR}
+_ENUMS = {"type": pb.JobType.DESCRIPTOR, "state": pb.JobState.DESCRIPTOR}
 
 
 def _id_value(text: str) -> bytes:
     return uuids.parsed(text) or b""
 
 
-def _of_storage(value: ColumnElement[Any]) -> ColumnElement[bool]:
+def _of_storage(operator: str, *values: Bind) -> ColumnElement[bool]:
     """By the storage's number, which has an index; of a storage that is gone its jobs know it."""
+    if operator == "set":
+        return jobs.c.storage_no != 0
+    value = values[0]
     living = select(storages.c.no).where(storages.c.id == value).scalar_subquery()
     gone = select(jobs.c.storage_no).where(jobs.c.storage_id == value).limit(1).correlate(None).scalar_subquery()
-    return jobs.c.storage_no == func.coalesce(living, gone)
+    return jobs.c.storage_no == func.coalesce(living, gone, -1)
 
 
+_ID = Field(jobs.c.id, _id_value, type="id")
 JOBS = ListSpec(
     name="jobs",
     source=jobs,
@@ -40,11 +45,15 @@ JOBS = ListSpec(
     key=cast("ColumnElement[int]", jobs.c.id),
     columns=records.COLUMNS,
     fields={
-        "storage_id": Field(jobs.c.storage_id, _id_value, _of_storage),
-        "batch_id": Field(jobs.c.batch_id, _id_value),
-        **{name: Field(jobs.c[name], enum_value(enum_numbers(enum))) for name, enum in _PREFIXES.items()},
+        "job_id": _ID,
+        "storage_id": Field(jobs.c.storage_id, _id_value, type="id", compare=_of_storage),
+        "batch_id": Field(jobs.c.batch_id, _id_value, type="id"),
+        **{name: Field(jobs.c[name], enum_value(enum_numbers(enum)), type="enum") for name, enum in _ENUMS.items()},
+        **{name: Field(jobs.c[name], time_value, type="time") for name in ("created_at", "started_at", "ended_at")},
+        **{name: Field(jobs.c[name]) for name in ("requested_by", "error_code")},
+        "attempt": Field(jobs.c.attempt, integer_value, type="number"),
     },
-    id=Field(jobs.c.id, _id_value),
+    id=_ID,
 )
 
 
@@ -52,7 +61,17 @@ async def list_jobs(
     store: Store, request: pb.ListJobsRequest, message: Callable[[Connection, Job], pb.Job]
 ) -> pb.ListJobsResponse:
     """A page of jobs, newest first; `message` makes one of a row."""
-    wanted = listing(JOBS, ListRequest(request.page_size, request.page_token, request.filter))
+    wanted = listing(
+        JOBS,
+        ListRequest(
+            request.page_size,
+            request.page_token,
+            request.filter,
+            request.order_by,
+            request.skip,
+            include_total=request.include_total,
+        ),
+    )
 
     def read(connection: Connection) -> pb.ListJobsResponse:
         try:
@@ -60,6 +79,6 @@ async def list_jobs(
         except UnknownMarker as marker:
             raise not_found(marker.id) from None
         found = [message(connection, Job._make(row)) for row in page.rows]
-        return pb.ListJobsResponse(jobs=found, next_page_token=page.next_page_token)
+        return pb.ListJobsResponse(jobs=found, next_page_token=page.next_page_token, total_size=page.total)
 
     return await store.scan(read)

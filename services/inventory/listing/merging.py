@@ -1,56 +1,72 @@
-"""A page over many arrays in an order that each array's own index has: their lists, merged.
+"""A page put together from several lists, each of them in the page's order along an index of its own.
 
 An index begins with the array, so no index has the order of all arrays together. Sorting them all would read each row
-for each page; merging reads little more than the page itself, and one row of each array.
+for each page; merging reads little more than the page itself, and one row or two of each list.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cmp_to_key
+from itertools import groupby, islice
 from typing import Any
 
 from services.inventory.listing.page import Listing, Page
-from services.inventory.listing.spec import ListSpec
 from services.store.connection import Connection, Row
 
 _FIRST_ROWS = 2
 _MOST_ROWS = 512
 
+Part = tuple[Listing, Mapping[str, Any]]
+"""A list, and the parameters of its `always`."""
 
-def merged_page(
-    connection: Connection, wanted: Listing, *, parts: ListSpec, parameter: str, values: Iterable[int]
-) -> Page:
+
+def merged_page(connection: Connection, wanted: Listing, parts: Iterable[Part]) -> Page:
     """The page that `wanted.run` would give.
 
     Args:
         connection: Where to read, in one snapshot.
-        wanted: The whole list, ordered by one field in one direction.
-        parts: The list of one part, of which `parameter` says which; its rows end with the keys of the same order.
-        values: What `parameter` may be.
+        wanted: The whole list.
+        parts: Lists in the same order, all with the same columns. A row in several of them comes once.
     """
-    part = replace(wanted, spec=parts)
-    descending = wanted.order[0].descending
-    width = len(parts.columns)
-    start = wanted.parameters(connection)
-    streams = (_rows(connection, part, {**start, parameter: value}) for value in values)
-    merged = heapq.merge(*streams, key=lambda row: row[width:], reverse=descending)
-    skip = start["skip"]
-    return wanted.page(list(islice(merged, skip, skip + wanted.size + 1)))
+    width = len(wanted.spec.columns)
+    start = wanted.place(connection)
+    skip, wanted_rows = start["skip"], wanted.size + 1
+    first = _FIRST_ROWS
+    listed = list(parts)
+    if len(listed) == 1:
+        first = wanted_rows + skip
+    place = {**start, "skip": 0}
+    streams = [_rows(connection, part, {**place, **scope}, first) for part, scope in listed]
+    key, reverse = _order(wanted, width)
+    merged = heapq.merge(*streams, key=key, reverse=reverse)
+    # Each row has its own keys: the same keys are the same row.
+    once = (next(same) for _, same in groupby(merged, key=lambda row: row[width:]))
+    return wanted.page(list(islice(once, skip, skip + wanted_rows)))
 
 
-def _rows(connection: Connection, part: Listing, parameters: dict[str, Any]) -> Iterator[Row]:
+def _order(wanted: Listing, width: int) -> tuple[Callable[[Row], Any], bool]:
+    descending = [key.descending for key in wanted.order]
+    if len(set(descending)) == 1:
+        return (lambda row: row[width:]), descending[0]
+
+    def compared(one: Row, other: Row) -> int:
+        for place, down in enumerate(descending, width):
+            if one[place] != other[place]:
+                return -1 if (one[place] < other[place]) != down else 1
+        return 0
+
+    return cmp_to_key(compared), False
+
+
+def _rows(connection: Connection, part: Listing, place: dict[str, Any], count: int) -> Iterator[Row]:
     """One part's rows, read a few at a time, more as they are wanted."""
-    count = _FIRST_ROWS
     width = len(part.spec.columns)
-    parameters["skip"] = 0
     while True:
-        parameters["count"] = count
-        rows = part.rows(connection, parameters)
+        rows = part.rows(connection, {**place, "count": count})
         yield from rows
         if len(rows) < count:
             return
-        parameters |= {f"key_{place}": value for place, value in enumerate(rows[-1][width:])}
-        count = min(count * 4, _MOST_ROWS)
+        place |= {f"key_{at}": value for at, value in enumerate(rows[-1][width:])}
+        count = min(count * 4, max(_MOST_ROWS, count))

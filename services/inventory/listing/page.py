@@ -5,23 +5,27 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
 import xxhash
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, tuple_
 
 from services.calls.errors import CallError, invalid
+from services.inventory.listing.conditions import Condition, Shape, checked, clause_of, shape_of, unknown
 from services.inventory.listing.filter import parse_filter
+from services.inventory.listing.matching import Pattern
 from services.inventory.listing.order import Key, parse_order
-from services.inventory.listing.spec import Field, ListSpec
+from services.inventory.listing.spec import ListSpec
+from services.inventory.sync.body import varint
 from services.store.connection import Connection, Row
-from services.store.statement import Statement, statement
+from services.store.statement import Dialect, Statement, statement
 
 MAX_PAGE = 1000
 MAX_SKIP = 0x7FFFFFFF
+MAX_NUMBER = 2**63 - 1
 AFTER = "after:"
 Where = Literal["begin", "behind", "equal", "beyond"]
 """Which rows: from the first; behind the last one seen; of those the ones that equal it but for the key; the others."""
@@ -38,6 +42,7 @@ class ListRequest:
     skip: int = 0
     scope: str = ""
     """What else the query depends on, such as the storage."""
+    include_total: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,18 @@ class Page:
 
     rows: list[Row]
     next_page_token: str
+    total: int | None = None
+    """How many rows all pages have, where it was asked for."""
+
+    def tail(self) -> bytes:
+        """What comes behind the items of any List…Response, serialised: the token is field 2, the total field 3."""
+        parts: list[bytes] = []
+        if self.next_page_token:
+            token = self.next_page_token.encode()
+            parts += (b"\x12", varint(len(token)), token)
+        if self.total is not None:
+            parts += (b"\x18", varint(self.total))
+        return b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +71,40 @@ class Listing:
 
     spec: ListSpec
     request: ListRequest
-    fields: tuple[str, ...]
-    """The fields that are compared."""
+    condition: Condition
+    shape: Shape
     values: tuple[Any, ...]
-    """What they are compared with, as the database has it."""
+    """What is compared with, in the shape's order."""
     order: tuple[Key, ...]
     size: int
     digest: str
 
     def run(self, connection: Connection, scope: Mapping[str, Any] | None = None) -> Page:
         """The page. `scope` are values of parameters in the spec's `always`."""
-        return self.page(self.rows(connection, {**self.parameters(connection), **(scope or {})}))
+        page = self.read(connection, scope or {})
+        return replace(page, total=self.total(connection, scope or {})) if self.request.include_total else page
 
-    def parameters(self, connection: Connection) -> dict[str, Any]:
-        """What the query is run with: what fields are compared with, how many rows, after which keys."""
+    def read(self, connection: Connection, scope: Mapping[str, Any]) -> Page:
+        """The page without a total."""
+        return self.page(self.rows(connection, {**self.place(connection), **scope}))
+
+    def total(self, connection: Connection, scope: Mapping[str, Any]) -> int:
+        """How many rows all pages have."""
+        count: int = connection.value(
+            _count(self.spec, self.shape), {**written(self.values, connection.dialect), **scope}
+        )
+        return count
+
+    def narrowed(self, spec: ListSpec, condition: Condition) -> Listing:
+        """The list of a part of the rows, in the same order."""
+        values: list[Any] = []
+        shape = shape_of(condition, values)
+        return replace(self, spec=spec, condition=condition, shape=shape, values=tuple(values))
+
+    def place(self, connection: Connection) -> dict[str, Any]:
+        """Which rows of the list: how many, after which keys."""
         token = self.request.page_token
-        parameters: dict[str, Any] = {f"value_{place}": value for place, value in enumerate(self.values)}
-        for place, name in enumerate(self.fields):
-            field = self.spec.field(name)
-            if field is not None and field.seek is not None:
-                parameters[f"seek_{place}"] = field.seek(self.values[place])
+        parameters: dict[str, Any] = {}
         if token:
             parameters |= {f"key_{place}": value for place, value in enumerate(self._cursor(connection, token))}
         # A token of ours continues behind what the first page skipped.
@@ -88,11 +119,12 @@ class Listing:
         rows = rows[: self.size]
         return Page([row[:width] for row in rows], self._token(rows[-1][width:]) if more else "")
 
-    def rows(self, connection: Connection, parameters: dict[str, Any]) -> list[Row]:
-        """The rows, each followed by its keys: after the keys among the parameters, if there are some."""
+    def rows(self, connection: Connection, place: Mapping[str, Any]) -> list[Row]:
+        """The rows, each followed by its keys: after the keys in `place`, if there are some."""
+        parameters = {**written(self.values, connection.dialect), **place}
 
         def query(where: Where) -> list[Row]:
-            return connection.all(_statement(self.spec, self.fields, self.order, where), parameters)
+            return connection.all(_statement(self.spec, self.shape, self.order, where), parameters)
 
         if "key_0" not in parameters:
             return query("begin")
@@ -116,8 +148,9 @@ class Listing:
                 raise ValueError
             found = tuple(map(_read, values))
             for key, value in zip(self.order, found, strict=True):
-                column = _column(self.spec, key.field)
-                if not isinstance(value, column.type.python_type):
+                if not isinstance(value, _column(self.spec, key.field).type.python_type):
+                    raise ValueError
+                if isinstance(value, int) and not -MAX_NUMBER <= value <= MAX_NUMBER:
                     raise ValueError
         except (ValueError, TypeError, binascii.Error):
             raise CallError(
@@ -131,12 +164,21 @@ class Listing:
         by = self.spec.id
         if by is None:
             raise invalid("page_token", "This list has no ids to go on behind.")
-        id_ = _parsed("page_token", by, text)
-        parameters = {"id": id_} if by.seek is None else {"id": id_, "seek": by.seek(id_)}
-        row = connection.one(_position(self.spec, self.order), parameters)
+        id_ = by.parse(text)
+        values = by.binds(id_) if by.binds is not None else (id_,)
+        parameters = {f"value_{place}": value for place, value in enumerate(values)}
+        row = connection.one(_position(self.spec, self.order, len(values)), parameters)
         if row is None:
             raise UnknownMarker(text)
         return row
+
+
+def written(values: Sequence[Any], dialect: Dialect) -> dict[str, Any]:
+    """The values of a shape as parameters."""
+    return {
+        f"value_{place}": value.written(dialect) if isinstance(value, Pattern) else value
+        for place, value in enumerate(values)
+    }
 
 
 class UnknownMarker(Exception):
@@ -153,20 +195,16 @@ def listing(spec: ListSpec, request: ListRequest) -> Listing:
         raise invalid("page_size", f"{request.page_size} is negative.")
     if request.skip < 0:
         raise invalid("skip", f"{request.skip} is negative.")
-    fields: list[str] = []
+    condition = checked(parse_filter(request.filter), spec)
     values: list[Any] = []
-    for comparison in parse_filter(request.filter):
-        found = spec.field(comparison.field)
-        if found is None:
-            raise _unknown("filter", comparison.field, spec)
-        fields.append(comparison.field)
-        values.append(_parsed(comparison.field, found, comparison.value))
+    shape = shape_of(condition, values)
     order = _order(spec, request.order_by)
     named = (spec.name, request.scope, request.filter, request.order_by)
     return Listing(
         spec=spec,
         request=request,
-        fields=tuple(fields),
+        condition=condition,
+        shape=shape,
         values=tuple(values),
         order=order,
         size=min(request.page_size or MAX_PAGE, MAX_PAGE),
@@ -181,49 +219,35 @@ KEY = ""
 def _order(spec: ListSpec, text: str) -> tuple[Key, ...]:
     found: list[Key] = []
     for key in parse_order(text):
-        field = spec.field(key.field)
-        if field is None or not field.sortable:
-            raise _unknown("order_by", key.field, spec)
-        if field.column is spec.key:
+        resolved = spec.resolve(key.field)
+        if resolved is None or not resolved.field.sortable:
+            raise unknown("order_by", key.field, spec)
+        if resolved.field.column is spec.key:
             # Nothing after it has a say.
             return (*found, Key(KEY, key.descending))
-        found.append(key)
+        if all(resolved.name != before.field for before in found):
+            found.append(Key(resolved.name, key.descending))
     return (*found, Key(KEY, found[0].descending if found else spec.default_descending))
 
 
-def _unknown(where: str, name: str, spec: ListSpec) -> CallError:
-    return CallError(
-        "INVALID_INPUT",
-        f"Invalid input for field/attribute {name}. The {where} of {spec.name} takes {', '.join(sorted(spec.fields))}.",
-        metadata={"field": name},
-    )
-
-
-def _parsed(name: str, field: Field, text: str) -> Any:
-    try:
-        return field.parse(text)
-    except ValueError as error:
-        raise invalid(name, f"{text[:80]!r} is no value of it. {error}") from None
-
-
 def _column(spec: ListSpec, name: str) -> ColumnElement[Any]:
-    if name == KEY:
-        return spec.key
-    field = spec.field(name)
-    assert field is not None
-    return field.column
+    return spec.key if name == KEY else spec.named(name).column
+
+
+def _conditions(spec: ListSpec, shape: Shape) -> list[ColumnElement[bool]]:
+    clause = clause_of(shape, spec)
+    return [*spec.always] if clause is None else [*spec.always, clause]
+
+
+@lru_cache(maxsize=256)
+def _count(spec: ListSpec, shape: Shape) -> Statement:
+    return statement(select(func.count()).select_from(spec.source).where(*_conditions(spec, shape)))
 
 
 @lru_cache(maxsize=1024)
-def _statement(spec: ListSpec, fields: tuple[str, ...], order: tuple[Key, ...], where: Where) -> Statement:
+def _statement(spec: ListSpec, shape: Shape, order: tuple[Key, ...], where: Where) -> Statement:
     columns = [_column(spec, key.field) for key in order]
-    conditions = list(spec.always)
-    for place, name in enumerate(fields):
-        field = spec.field(name)
-        assert field is not None
-        if field.seek is not None:
-            conditions.append(spec.key == bindparam(f"seek_{place}", required=True))
-        conditions.append(field.condition(bindparam(f"value_{place}", required=True, type_=field.column.type)))
+    conditions = _conditions(spec, shape)
     descending = [key.descending for key in order]
     if where == "behind":
         conditions.append(_behind(columns, descending))
@@ -253,13 +277,12 @@ def _behind(columns: list[ColumnElement[Any]], descending: list[bool], *, begin:
 
 
 @lru_cache(maxsize=256)
-def _position(spec: ListSpec, order: tuple[Key, ...]) -> Statement:
+def _position(spec: ListSpec, order: tuple[Key, ...], values: int) -> Statement:
     assert spec.id is not None
     columns = [_column(spec, key.field) for key in order]
-    found = [spec.id.condition(bindparam("id", required=True, type_=spec.id.column.type))]
-    if spec.id.seek is not None:
-        found.insert(0, spec.key == bindparam("seek", required=True))
-    return statement(select(*columns).select_from(spec.source).where(*found).limit(1))
+    binds: list[ColumnElement[Any]] = [bindparam(f"value_{place}", required=True) for place in range(values)]
+    found = spec.id.condition("=", *binds)
+    return statement(select(*columns).select_from(spec.source).where(found).limit(1))
 
 
 def _written(value: Any) -> str:

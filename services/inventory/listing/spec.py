@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy import ColumnElement, FromClause, and_
 
-Condition = Callable[[ColumnElement[Any]], ColumnElement[bool]]
+from services.inventory.listing.matching import Matches
+
+Bind = ColumnElement[Any]
+Compare = Callable[..., ColumnElement[bool]]
+"""Makes SQL of an operator and what it compares with."""
+Type = Literal["text", "enum", "time", "number", "flag", "id", "map"]
+
+# The operators of SQL, to which those of the filter language are brought:
+# = < <= > >=; `begins` (from, to) for prefixes; `matches` for other patterns; `set` for neither 0 nor empty; of a map
+# `has` for a key.
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Field:
     """A field to filter and to order by."""
 
@@ -20,15 +28,43 @@ class Field:
     """What is ordered by."""
     parse: Callable[[str], Any] = str
     """The database's value of a text. ValueError with a sentence: nothing can be equal to it."""
-    equals: Condition | None = None
-    """How it is compared with a value; else `column = value`."""
+    type: Type = "text"
+    compare: Compare | None = None
+    """How it is compared; else by its column."""
+    binds: Callable[[Any], tuple[Any, ...]] | None = None
+    """What `compare` gets for a value; else the value alone."""
     sortable: bool = True
-    seek: Callable[[Any], int] | None = None
-    """The list's key of the only row that can have a value."""
+    wild: bool = True
+    """A text is looked for inside by `:`; else `:` is as `=`."""
 
-    def condition(self, value: ColumnElement[Any]) -> ColumnElement[bool]:
-        """The field equals the value."""
-        return self.equals(value) if self.equals is not None else self.column == value
+    def condition(self, operator: str, *values: Bind) -> ColumnElement[bool]:
+        """The comparison as SQL."""
+        return (self.compare or self._by_column)(operator, *values)
+
+    def _by_column(self, operator: str, *values: Bind) -> ColumnElement[bool]:
+        return by_column(self.column, operator, *values)
+
+
+def by_column(column: ColumnElement[Any], operator: str, *values: Bind) -> ColumnElement[bool]:
+    """A comparison of a column."""
+    if operator == "set":
+        unset: ColumnElement[bool] = column != column.type.python_type()
+        return unset
+    if operator == "matches":
+        return Matches(column, values[0])
+    if operator == "begins":
+        return and_(column >= values[0], column < values[1])
+    return column.bool_op(operator)(values[0])
+
+
+class Resolved(NamedTuple):
+    """The field that a name means."""
+
+    name: str
+    """Its one name: aliases and keys of maps are not in it."""
+    field: Field
+    key: tuple[str, ...] = ()
+    """The key of a map, the first thing it compares with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,34 +83,28 @@ class ListSpec:
     """Whether the greatest key comes first where no order is asked for."""
     id: Field | None = None
     """By what `after:ID` finds its row."""
-    dynamic: Callable[[str], Field | None] | None = field(default=None)
-    """Makes fields of names that `fields` lacks, such as `labels.KEY`."""
+    aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    maps: Mapping[str, Field] = field(default_factory=dict[str, Field])
+    """Of maps: the field of one key, by the map's name."""
+    map_key: Callable[[str], bool] = bool
+    """Whether a text can be a key."""
 
-    def field(self, name: str) -> Field | None:
-        """The field with a name."""
+    def resolve(self, name: str) -> Resolved | None:
+        """What a name means."""
+        name = self.aliases.get(name, name)
         found = self.fields.get(name)
-        return found if found is not None or self.dynamic is None else self.dynamic(name)
+        if found is not None:
+            return Resolved(name, found)
+        for prefix, of_key in self.maps.items():
+            key = name.removeprefix(f"{prefix}.")
+            if key != name and self.map_key(key):
+                return Resolved(f"{prefix}.KEY", of_key, (key,))
+        return None
 
+    def named(self, name: str) -> Field:
+        """The field with a resolved name."""
+        return self.maps[name.removesuffix(".KEY")] if name.endswith(".KEY") else self.fields[name]
 
-def time_value(text: str) -> int:
-    """Microseconds since 1970 of an ISO 8601 time; UTC where it names no zone."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("It is no time such as 2026-11-22T13:42:55.328319Z.") from None
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=UTC)
-    since = found - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def enum_value(numbers: Mapping[str, int]) -> Callable[[str], int]:
-    """A parser of an enum's texts, without regard to case."""
-
-    def parse(text: str) -> int:
-        number = numbers.get(text.lower())
-        if number is None:
-            raise ValueError(f"It is one of {', '.join(numbers)}.")
-        return number
-
-    return parse
+    def names(self) -> list[str]:
+        """All names, for a caller who used another."""
+        return sorted([*self.fields, *self.aliases, *(f"{name}.KEY" for name in self.maps)])

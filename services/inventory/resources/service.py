@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -13,12 +12,12 @@ from services.calls.errors import CallError
 from services.calls.method import Call, Method, Stream, Unary, methods_of, parse
 from services.inventory import uuids
 from services.inventory.kinds import KINDS, Kind
-from services.inventory.listing.merging import merged_page
 from services.inventory.listing.page import Listing, ListRequest, Page, UnknownMarker, listing
 from services.inventory.resources import hosts
-from services.inventory.resources.lists import LIVE, is_cheap, is_merged, is_sought_in_each, list_of, shown
+from services.inventory.resources.lists import list_of, shown
+from services.inventory.resources.reading import is_cheap, page_of
 from services.inventory.resources.storage import number_of
-from services.inventory.sync.body import message, seq_of, varint
+from services.inventory.sync.body import message, seq_of
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.statement import statement
@@ -65,14 +64,9 @@ def _list(store: Store, kind: Kind) -> Unary:
     with_initiators = kind.name == "storage_host"
 
     def read(connection: Connection, wanted: Listing, storage_id: str) -> bytes:
-        scope = {"storage_no": number_of(connection, storage_id)} if storage_id else {}
+        storage_no = number_of(connection, storage_id) if storage_id else None
         try:
-            if not storage_id and is_merged(kind, wanted):
-                numbers = [row[0] for row in connection.all(LIVE)]
-                one = list_of(kind.name, scoped=True)
-                page = merged_page(connection, wanted, parts=one, parameter="storage_no", values=numbers)
-            else:
-                page = wanted.run(connection, scope)
+            page = page_of(connection, kind, wanted, storage_no)
         except UnknownMarker as marker:
             raise _not_found(kind, marker.id) from None
         return _answer(page, hosts.completed(connection, page.rows) if with_initiators else None)
@@ -81,7 +75,7 @@ def _list(store: Store, kind: Kind) -> Unary:
         request = parse(request_class, body)
         scoped = bool(request.storage_id)
         wanted = listing(
-            list_of(kind.name, scoped),
+            list_of(kind.name, "one" if scoped else "all"),
             ListRequest(
                 request.page_size,
                 request.page_token,
@@ -89,10 +83,9 @@ def _list(store: Store, kind: Kind) -> Unary:
                 request.order_by,
                 request.skip,
                 request.storage_id,
+                request.include_total,
             ),
         )
-        if not scoped and is_sought_in_each(kind, wanted):
-            wanted = replace(wanted, spec=list_of(kind.name, scoped=False, each=True))
         run = store.read if is_cheap(kind, wanted, scoped=scoped) else store.scan
         return await run(lambda connection: read(connection, wanted, request.storage_id))
 
@@ -100,12 +93,9 @@ def _list(store: Store, kind: Kind) -> Unary:
 
 
 def _answer(page: Page, bodies: list[bytes] | None) -> bytes:
-    """A List…Response: items are field 1, as stored; the token is field 2."""
+    """A List…Response: items are field 1, as stored."""
     parts = bodies if bodies is not None else [row[0] for row in page.rows]
-    if page.next_page_token:
-        token = page.next_page_token.encode()
-        parts += [b"\x12", varint(len(token)), token]
-    return b"".join(parts)
+    return b"".join((*parts, page.tail()))
 
 
 def _not_found(kind: Kind, id_: str) -> CallError:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from delphis.inventory.v1 import inventory_pb2 as pb
 from delphis.type.v1 import storage_pb2
@@ -14,17 +14,18 @@ from services.inventory import times, uuids
 from services.inventory.access import infos
 from services.inventory.kinds import enum_text
 from services.inventory.listing.page import Listing, ListRequest, Page, UnknownMarker, listing
-from services.inventory.listing.spec import Field, ListSpec, enum_value, time_value
+from services.inventory.listing.spec import Bind, Field, ListSpec, by_column
+from services.inventory.listing.values import enum_value, time_value
 from services.inventory.storages import messages, rows
 from services.inventory.storages.rows import StorageRow
-from services.inventory.sync.body import framed, varint
+from services.inventory.sync.body import framed
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.schema.storages import access_infos, storage_labels, storages
 
 CHEAP_ROWS = 100
 """Pages of so many storages are put together in the event loop."""
-_LABEL = re.compile(r"labels\.([A-Za-z0-9\-_./]{1,63})")
+_LABEL = re.compile(r"[A-Za-z0-9\-_./]{1,63}")
 
 
 def _id_value(text: str) -> bytes:
@@ -36,29 +37,31 @@ def enum_numbers(enum: EnumDescriptor) -> dict[str, int]:
     return {enum_text(value).lower(): value.number for value in enum.values if value.number}
 
 
-@cache
-def _label_field(name: str) -> Field | None:
-    found = _LABEL.fullmatch(name)
-    if found is None:
-        return None
-    labelled = select(storage_labels.c.storage_no).where(storage_labels.c.key == found[1])
-    return Field(
-        storage_labels.c.value,
-        equals=lambda value: storages.c.no.in_(labelled.where(storage_labels.c.value == value)),
-        sortable=False,
-    )
+def _labelled(operator: str, *values: Bind) -> ColumnElement[bool]:
+    """By the label of a key: the key is the first value."""
+    found = select(storage_labels.c.storage_no)
+    if operator != "set" or values:
+        found = found.where(storage_labels.c.key == values[0])
+    if operator not in {"set", "has"}:
+        found = found.where(by_column(storage_labels.c.value, operator, *values[1:]))
+    return storages.c.no.in_(found)
 
 
-_ID = Field(storages.c.id, _id_value)
+def _enum(name: str, enum: Any) -> Field:
+    return Field(storages.c[name], enum_value(enum_numbers(enum.DESCRIPTOR)), type="enum")
+
+
+_ID = Field(storages.c.id, _id_value, type="id")
+_TIMES = ("created_at", "updated_at", "last_success_at", "next_sync_at")
 _TEXTS = ("name", "vendor", "model", "serial_number", "firmware_version", "driver_vendor", "driver_model")
 _FIELDS = {
     **{name: Field(storages.c[name]) for name in (*_TEXTS, "display_name")},
     "id": _ID,
-    "status": Field(storages.c.status, enum_value(enum_numbers(storage_pb2.StorageStatus.DESCRIPTOR))),
-    "sync_status": Field(storages.c.sync_status, enum_value(enum_numbers(storage_pb2.SyncStatus.DESCRIPTOR))),
-    "sync_outcome": Field(storages.c.sync_outcome, enum_value(enum_numbers(storage_pb2.SyncOutcome.DESCRIPTOR))),
-    "created_at": Field(storages.c.created_at, time_value),
-    "updated_at": Field(storages.c.updated_at, time_value),
+    "status": _enum("status", storage_pb2.StorageStatus),
+    "sync_status": _enum("sync_status", storage_pb2.SyncStatus),
+    "sync_outcome": _enum("sync_outcome", storage_pb2.SyncOutcome),
+    **{name: Field(storages.c[name], time_value, type="time") for name in _TIMES},
+    "labels": Field(storage_labels.c.key, type="map", compare=_labelled, sortable=False),
 }
 STORAGES = ListSpec(
     name="storages",
@@ -68,14 +71,21 @@ STORAGES = ListSpec(
     fields=_FIELDS,
     always=(storages.c.deleted_at == 0,),
     id=_ID,
-    dynamic=_label_field,
+    maps={"labels": Field(storage_labels.c.value, compare=_labelled, sortable=False, wild=False)},
+    map_key=lambda key: _LABEL.fullmatch(key) is not None,
 )
 ACCESS_INFOS = ListSpec(
     name="access infos",
     source=storages.join(access_infos, access_infos.c.storage_no == storages.c.no),
     key=storages.c.no,
     columns=infos.PLAIN_COLUMNS,
-    fields={},
+    fields={
+        "storage_id": _ID,
+        "vendor": Field(storages.c.driver_vendor),
+        "model": Field(storages.c.driver_model),
+        "created_at": Field(access_infos.c.created_at, time_value, type="time"),
+        "updated_at": Field(access_infos.c.updated_at, time_value, type="time"),
+    },
     always=(storages.c.deleted_at == 0,),
     id=_ID,
 )
@@ -85,16 +95,20 @@ async def list_storages(store: Store, request: pb.ListStoragesRequest) -> bytes:
     """A page of storages, serialised."""
     wanted = listing(
         STORAGES,
-        ListRequest(request.page_size, request.page_token, request.filter, request.order_by, request.skip),
+        ListRequest(
+            request.page_size,
+            request.page_token,
+            request.filter,
+            request.order_by,
+            request.skip,
+            include_total=request.include_total,
+        ),
     )
 
     def read(connection: Connection) -> bytes:
         page, now = _page(connection, wanted), times.now()
         parts = [framed(messages.serialised(StorageRow._make(row), now)) for row in page.rows]
-        if page.next_page_token:
-            token = page.next_page_token.encode()
-            parts += [b"\x12", varint(len(token)), token]
-        return b"".join(parts)
+        return b"".join((*parts, page.tail()))
 
     cheap = wanted.size <= CHEAP_ROWS or await store.read(rows.count) <= CHEAP_ROWS
     return await (store.read(read) if cheap else store.scan(read))
@@ -102,12 +116,24 @@ async def list_storages(store: Store, request: pb.ListStoragesRequest) -> bytes:
 
 async def list_access_infos(store: Store, request: pb.ListAccessInfosRequest) -> pb.ListAccessInfosResponse:
     """A page of access infos without secrets."""
-    wanted = listing(ACCESS_INFOS, ListRequest(request.page_size, request.page_token))
+    wanted = listing(
+        ACCESS_INFOS,
+        ListRequest(
+            request.page_size,
+            request.page_token,
+            request.filter,
+            request.order_by,
+            request.skip,
+            include_total=request.include_total,
+        ),
+    )
 
     def read(connection: Connection) -> pb.ListAccessInfosResponse:
         page = _page(connection, wanted)
         return pb.ListAccessInfosResponse(
-            access_infos=map(infos.plain_message, page.rows), next_page_token=page.next_page_token
+            access_infos=map(infos.plain_message, page.rows),
+            next_page_token=page.next_page_token,
+            total_size=page.total,
         )
 
     return await store.scan(read)
