@@ -13,7 +13,7 @@ from gateway.openapi import own, paths
 from gateway.openapi.comments import Comments
 from gateway.openapi.failures import Failures
 from gateway.openapi.operations import BEARER, OperationWriter
-from gateway.openapi.parameters import LISTING, component_name
+from gateway.openapi.parameters import LISTING, SORT_DIRECTION, component_name
 from gateway.openapi.prose import read
 from gateway.openapi.schemas import Components
 
@@ -59,6 +59,7 @@ def write(backends: Iterable[Served], *, version: str, login: bool) -> Document:
         login: Callers prove themselves by tokens.
     """
     components = Components()
+    components.reserve(SORT_DIRECTION, {"type": "string", "enum": ["asc", "desc"]})
     for name, (_, parameter) in LISTING.items():
         components.parameters[component_name(name)] = parameter
     components.parameters.update(own.PARAMETERS)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import grpc
-from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
+from google.protobuf.descriptor import MethodDescriptor
 
 from gateway.descriptors import REASONS, DescriptorSet
 from gateway.dialect import Dialect
@@ -56,9 +56,7 @@ class Failures:
         self._reasons = Reasons(descriptors.reasons)
         listed = descriptors.reasons.values_by_name if descriptors.reasons is not None else ()
         self._names = reasons().keys() | {name.removeprefix("REASON_") for name in listed}
-        self._files: dict[str, FileDescriptor] = {
-            service.name: service.file for service in reversed(descriptors.services)
-        }
+        self._files = {service.name: name for name, file in descriptors.files.items() for service in file.service}
         _add_schemas(components)
 
     def of(self, method: MethodDescriptor, prose: Prose, dialect: Dialect, *, body: bool) -> dict[str, Any]:
@@ -83,9 +81,7 @@ class Failures:
         yield from prose.failures
         yield from read(self._comments.of(method.containing_service.full_name)).failures
         for name in prose.elsewhere:
-            file = self._files.get(name)
-            if file is not None:
-                yield from read(self._comments.of_file(file.name)).failures
+            yield from read(self._comments.of_file(self._files.get(name, ""))).failures
 
     def _common(self, *, body: bool) -> Iterable[Failure]:
         names = (*_ALWAYS, *_ALWAYS_AWAY, *(_LOGIN if self._login else _NO_LOGIN), *(_BODY if body else ()))

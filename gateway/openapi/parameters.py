@@ -17,6 +17,8 @@ from gateway.wellknown_decode import TEXTUAL
 Parameter = dict[str, Any]
 _MAX_DEPTH = 4
 
+SORT_DIRECTION = "SortDirection"
+
 LISTING: dict[str, tuple[str, Parameter]] = {
     "limit": (
         "page_size",
@@ -71,7 +73,7 @@ LISTING: dict[str, tuple[str, Parameter]] = {
             "name": "sort_dir",
             "in": "query",
             "description": "Direction of the order, default `desc`. Excludes `order_by` and `sort`.",
-            "schema": {"type": "string", "enum": ["asc", "desc"]},
+            "schema": {"$ref": f"#/components/schemas/{SORT_DIRECTION}"},
         },
     ),
 }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import orjson
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
+from delphis.type.v1 import options_pb2
 from gateway.dialect import Dialect, enum_texts, is_map, is_object_when_unset, is_secret
 from gateway.openapi import wellknown
 from gateway.openapi.comments import Comments
@@ -132,6 +134,9 @@ class Schemas:
         if sent and is_secret(field):
             hidden: Schema = {"format": "password"} if schema.get("type") == "string" else {}
             schema = {**schema, **hidden, "writeOnly": True}
+        example = _example(field)
+        if example is not None:
+            schema = {**schema, "examples": [example]}
         return described(schema, self._comments.of(field.full_name))
 
     def single(self, field: FieldDescriptor, *, sent: bool) -> Schema:
@@ -225,6 +230,15 @@ def is_required(field: FieldDescriptor) -> bool:
     options: Any = field.GetOptions()
     behaviours: Any = options.Extensions[field_behavior_pb2.field_behavior]
     return field_behavior_pb2.REQUIRED in behaviours or bool(field.is_required)
+
+
+def _example(field: FieldDescriptor) -> Any:
+    """The example that the author gives; None where he gives none, or one that is no JSON."""
+    text = field.GetOptions().Extensions[options_pb2.example]
+    try:
+        return orjson.loads(text) if text else None
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _is_request(message: Descriptor) -> bool:
