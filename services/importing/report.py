@@ -59,7 +59,7 @@ def ending(report: Report) -> Iterator[str]:
     """What is to say after all storages."""
     done = Outcome.WOULD_IMPORT if report.dry_run else Outcome.IMPORTED
     parts = [
-        f"{report.count(done)} {done}" if report.dry_run else f"{report.count(done)} imported",
+        f"{report.count(done)} {'would be imported' if report.dry_run else 'imported'}",
         f"{report.count(Outcome.EXISTS)} were there already",
         f"{report.count(Outcome.FAILED)} failed",
     ]

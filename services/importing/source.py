@@ -33,7 +33,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Something of the database that is not taken, and why. `rows` is None for a column."""
+    """Something of the database that is not taken, and why. `rows` is None for columns."""
 
     what: str
     why: str
@@ -131,9 +131,12 @@ class Source:
 
     def _left_columns(self) -> Iterator[Left]:
         for name, read in ((STORAGES, STORAGE_COLUMNS), (ACCESS_INFO, ACCESS_COLUMNS)):
+            by_reason: dict[str, list[str]] = {}
             for each in self._columns[name]:
-                if each not in read:
-                    yield Left(f"column {name}.{each}", tables.why_not_column(name, each))
+                if each not in read or each == tables.ORDER_COLUMN:
+                    by_reason.setdefault(tables.why_not_column(name, each), []).append(each)
+            for why, names in by_reason.items():
+                yield Left(f"{name}.{', '.join(names)}", why)
 
     def _left_tables(self) -> Iterator[Left]:
         for name in self._others:

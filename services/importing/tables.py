@@ -13,17 +13,21 @@ STORAGE_COLUMNS = (
 ACCESS_COLUMNS = ("storage_id", "storage_name", "vendor", "model", "rest", "ssh", "cli", "smis", "extra_attributes")
 NEEDED = {STORAGES: ("id",), ACCESS_INFO: ("storage_id", "vendor", "model")}
 
+ORDER_COLUMN = "created_at"
+"""Storages are imported in this order; the value itself stays behind."""
+
 _SYNCED = "the first sync reads it from the arrays"
-_LEFT_COLUMNS = {
+_LEFT_COLUMNS: dict[str, dict[str, str]] = {
     STORAGES: {
         "status": _SYNCED,
-        "sync_status": "the sync states here are of syncs here",
+        "sync_status": "it is about Delfin's own syncs",
+        "created_at": "the order of registration is kept, the times are those of the import",
         **dict.fromkeys(
             ("total_capacity", "used_capacity", "free_capacity", "raw_capacity", "subscribed_capacity"), _SYNCED
         ),
-        "updated_at": "counts from the import",
+        "updated_at": "it is about Delfin's own syncs",
     },
-    ACCESS_INFO: {"created_at": "counts from the import", "updated_at": "counts from the import"},
+    ACCESS_INFO: dict.fromkeys(("created_at", "updated_at"), "the times are those of the import"),
 }
 _LEFT_TABLES = {
     **dict.fromkeys(
