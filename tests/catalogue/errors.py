@@ -96,11 +96,22 @@ SAID_BY_ARRAYS = [
 ]
 
 
+def _says_when(_: World, reply: Reply) -> None:
+    """When to come back stands in the body and in a header."""
+    assert reply.json["retryAfter"] == int(reply.headers["retry-after"]) > 0
+
+
+def _says_not_when(_: World, reply: Reply) -> None:
+    assert "retryAfter" not in reply.json
+    assert "retry-after" not in reply.headers
+
+
 def arrays() -> Iterator[Row]:
     """Each error of an array, with the status that its reason has."""
     for number, (fault, status, code) in enumerate(SAID_BY_ARRAYS):
         body = fake_array(9100 + number, fail=fault)
-        yield Row(fault.replace(":", "-"), STORAGES, status, code, body=body)
+        check = _says_when if fault == "login:busy" else _says_not_when
+        yield Row(fault.replace(":", "-"), STORAGES, status, code, body=body, check=check)
     unknown = {**array(9199), "vendor": "nobody"}
     yield Row("no-driver", STORAGES, 404, "StorageDriverNotFound", said="nobody", body=unknown)
     other_case = {**array(9199), "vendor": "Test"}

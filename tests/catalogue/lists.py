@@ -96,6 +96,7 @@ PAGING = [
     Row("page-token-of-nobody", VOLUMES + "&page_token=x", 400, "InvalidPageToken"),
     Row("marker-and-page-token", VOLUMES + "&marker={a}&page_token=x", *BAD),
     Row("parameter-storage-of-nobody", "GET /v1/volumes?storage_id={nobody}", 404, "StorageNotFound", said="1111"),
+    Row("quota-of-no-such-type", "GET /v1/quotas?type=filesystem", *BAD, said="type"),
     Row("no-such-parameter", VOLUMES + "&colour=red", *BAD, said="colour"),
     Row("no-such-parameter-like", VOLUMES + "&name~=v", *BAD, said="name~"),
     Row("no-count", VOLUMES + "&with_count=true", *BAD, said="with_count"),
@@ -132,6 +133,7 @@ SORTING = [
     Row("sort-dir-unknown", VOLUMES + "&sort_key=name&sort_dir=up", *BAD, said="asc or desc"),
     Row("sort-empty", VOLUMES + "&sort=", *BAD, said="sort"),
     Row("sort-and-sort-key", VOLUMES + "&sort=name&sort_key=name", *BAD, said="sort"),
+    Row("sort-storages-by-capacity-yet", "GET /v1/storages?sort=total_capacity:asc", *BAD, said="total_capacity"),
     Row("sort-storages", "GET /v1/storages?sort=serial_number:asc", check=_sorted(("serial_number", False))),
 ]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.catalogue.models import ACCESS_INFO, STORAGE
-from tests.catalogue.rows import Row
+from tests.catalogue.rows import Check, Row
 from tests.catalogue.world import PASSWORD, World, array
-from tests.support.up import Reply
+from tests.support.up import Reply, fake_array
 
 BAD = (400, "InvalidInput")
 REGISTER = "POST /v1/storages"
@@ -133,7 +133,7 @@ BAD_VALUES: list[tuple[str, str, Any]] = [
 OTHER_BAD_VALUES: list[tuple[str, str, str, Any]] = [
     ("ssh", "pub_key", "empty", ""),
     ("ssh", "pub_key", "long", "k" * 4097),
-    ("ssh", "pub_key_type", "unknown", "ed25519"),
+    *[("ssh", "pub_key_type", kind, kind) for kind in ("ed25519", "ecdsa", "rsa")],
     ("smis", "namespace", "empty", ""),
     ("smis", "namespace", "long", "n" * 256),
 ]
@@ -206,6 +206,21 @@ def _registers(what: str, said: str, /, **changes: Any) -> Row:
     return Row(f"register-{what}", REGISTER, 201, body=body)
 
 
+def _has_status(status: str) -> Check:
+    def check(_: World, reply: Reply) -> None:
+        assert reply.json["status"] == status
+
+    return check
+
+
+def statuses() -> Iterator[Row]:
+    """Each status of an array."""
+    for number, status in enumerate(("normal", "offline", "abnormal", "degraded")):
+        fault = {} if status == "normal" else {"fail": f"storage:{status}"}
+        body = {**fake_array(9400 + number, **fault), "validate_only": True}
+        yield Row(f"status-{status}", REGISTER, 201, body=body, check=_has_status(status))
+
+
 REGISTRATIONS = [
     Row("register-nothing", REGISTER, *BAD, body={}),
     Row("register-no-block", REGISTER, *BAD, said="rest", body={"vendor": "test", "model": "blocks"}),
@@ -254,4 +269,4 @@ UPDATES = [
     ),
     Row("update-of-nobody", "PUT /v1/storages/{nobody}/access-info", 404, "StorageNotFound", body={"rest": REST}),
 ]
-TABLE = [*READS, *REGISTRATIONS, *blocks(), *UPDATES]
+TABLE = [*READS, *REGISTRATIONS, *statuses(), *blocks(), *UPDATES]

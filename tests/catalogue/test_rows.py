@@ -106,9 +106,11 @@ def test_blocks_without_what_they_need_not_have(world: World) -> None:
     again = world.ask("POST", "/v1/storages", body("127.0.0.11"))
     assert (again.status, again.json["error_code"]) == (400, "StorageAlreadyExists")
     ssh = {"host": "127.0.0.11", "port": 22, "username": "admin"}
-    changed = world.ask("PUT", "/v1/storages/{a}/access-info", {"ssh": ssh})
-    assert changed.status == 200, changed
-    assert changed.json["ssh"]["username"] == "admin"
+    for more in ({}, {"pub_key": "AAAA", "pub_key_type": "ssh-rsa"}):
+        changed = world.ask("PUT", "/v1/storages/{a}/access-info", {"ssh": {**ssh, **more}})
+        assert changed.status == 200, changed
+        assert changed.json["ssh"].items() >= {**ssh, **more}.items()
+        assert changed.json["rest"]["port"] == 9001
     for identity in (first, second):
         assert world.ask("DELETE", f"/v1/storages/{identity}").status == 202
 
@@ -120,7 +122,11 @@ def test_what_changes_gets_a_time(world: World) -> None:
         world.up.sync(storage)
         return [item for item in world.items(f"/v1/storages/{storage}/volumes") if item["updated_at"]]
 
+    attributes = {"volumes": "4", "drift": "renamed=1"}
+    path = f"/v1/storages/{storage}/access-info"
+    assert world.ask("PUT", path, {"extra_attributes": attributes}).json["extra_attributes"] == attributes
     (volume,) = wait_for("change", changed)
+    assert len(world.items(f"/v1/storages/{storage}/volumes")) == 4
     assert TIME.fullmatch(volume["updated_at"])
     assert volume["updated_at"] > volume["created_at"]
     assert world.ask("DELETE", f"/v1/storages/{storage}").status == 202
