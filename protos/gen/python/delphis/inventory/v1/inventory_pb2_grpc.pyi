@@ -92,6 +92,7 @@ class InventoryServiceStub:
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
+    | no storage has the id behind which the page is to begin | NOT_FOUND | STORAGE_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     """
@@ -246,6 +247,7 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
+    | no storage has the id behind which the page is to begin | NOT_FOUND | STORAGE_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     """
@@ -421,6 +423,7 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
+        | no storage has the id behind which the page is to begin | NOT_FOUND | STORAGE_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         """

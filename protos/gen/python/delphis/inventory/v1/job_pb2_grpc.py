@@ -76,6 +76,7 @@ class JobServiceServicer(object):
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
+        | no job has the id behind which the page is to begin | NOT_FOUND | JOB_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         """

@@ -49,6 +49,7 @@ class JobServiceStub:
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
+    | no job has the id behind which the page is to begin | NOT_FOUND | JOB_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     """
@@ -82,6 +83,7 @@ class JobServiceAsyncStub(JobServiceStub):
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
+    | no job has the id behind which the page is to begin | NOT_FOUND | JOB_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     """
@@ -124,6 +126,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
+        | no job has the id behind which the page is to begin | NOT_FOUND | JOB_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         """

@@ -213,6 +213,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no pool has the id behind which the page is to begin | NOT_FOUND | STORAGE_POOL_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -239,6 +240,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no volume has the id behind which the page is to begin | NOT_FOUND | VOLUME_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -264,6 +266,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no controller has the id behind which the page is to begin | NOT_FOUND | CONTROLLER_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -291,6 +294,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no port has the id behind which the page is to begin | NOT_FOUND | PORT_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -317,6 +321,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no disk has the id behind which the page is to begin | NOT_FOUND | DISK_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -343,6 +348,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no filesystem has the id behind which the page is to begin | NOT_FOUND | FILESYSTEM_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -369,6 +375,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no qtree has the id behind which the page is to begin | NOT_FOUND | QTREE_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -395,6 +402,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no quota has the id behind which the page is to begin | NOT_FOUND | QUOTA_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -421,6 +429,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no share has the id behind which the page is to begin | NOT_FOUND | SHARE_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -447,6 +456,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no initiator has the id behind which the page is to begin | NOT_FOUND | STORAGE_HOST_INITIATOR_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -473,6 +483,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no host has the id behind which the page is to begin | NOT_FOUND | STORAGE_HOST_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -498,6 +509,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no host group has the id behind which the page is to begin | NOT_FOUND | STORAGE_HOST_GROUP_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -523,6 +535,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no port group has the id behind which the page is to begin | NOT_FOUND | PORT_GROUP_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -548,6 +561,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no volume group has the id behind which the page is to begin | NOT_FOUND | VOLUME_GROUP_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -576,6 +590,7 @@ class ResourceServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no masking view has the id behind which the page is to begin | NOT_FOUND | MASKING_VIEW_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |

@@ -67,6 +67,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no pool has the id behind which the page is to begin | NOT_FOUND | STORAGE_POOL_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -85,6 +86,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no volume has the id behind which the page is to begin | NOT_FOUND | VOLUME_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -102,6 +104,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no controller has the id behind which the page is to begin | NOT_FOUND | CONTROLLER_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -121,6 +124,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no port has the id behind which the page is to begin | NOT_FOUND | PORT_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -139,6 +143,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no disk has the id behind which the page is to begin | NOT_FOUND | DISK_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -157,6 +162,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no filesystem has the id behind which the page is to begin | NOT_FOUND | FILESYSTEM_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -175,6 +181,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no qtree has the id behind which the page is to begin | NOT_FOUND | QTREE_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -193,6 +200,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no quota has the id behind which the page is to begin | NOT_FOUND | QUOTA_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -211,6 +219,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no share has the id behind which the page is to begin | NOT_FOUND | SHARE_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -229,6 +238,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no initiator has the id behind which the page is to begin | NOT_FOUND | STORAGE_HOST_INITIATOR_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -247,6 +257,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no host has the id behind which the page is to begin | NOT_FOUND | STORAGE_HOST_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -264,6 +275,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no host group has the id behind which the page is to begin | NOT_FOUND | STORAGE_HOST_GROUP_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -281,6 +293,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no port group has the id behind which the page is to begin | NOT_FOUND | PORT_GROUP_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -298,6 +311,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no volume group has the id behind which the page is to begin | NOT_FOUND | VOLUME_GROUP_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -318,6 +332,7 @@ class ResourceServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no masking view has the id behind which the page is to begin | NOT_FOUND | MASKING_VIEW_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -342,6 +357,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no pool has the id behind which the page is to begin | NOT_FOUND | STORAGE_POOL_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -360,6 +376,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no volume has the id behind which the page is to begin | NOT_FOUND | VOLUME_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -377,6 +394,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no controller has the id behind which the page is to begin | NOT_FOUND | CONTROLLER_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -396,6 +414,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no port has the id behind which the page is to begin | NOT_FOUND | PORT_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -414,6 +433,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no disk has the id behind which the page is to begin | NOT_FOUND | DISK_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -432,6 +452,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no filesystem has the id behind which the page is to begin | NOT_FOUND | FILESYSTEM_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -450,6 +471,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no qtree has the id behind which the page is to begin | NOT_FOUND | QTREE_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -468,6 +490,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no quota has the id behind which the page is to begin | NOT_FOUND | QUOTA_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -486,6 +509,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no share has the id behind which the page is to begin | NOT_FOUND | SHARE_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -504,6 +528,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no initiator has the id behind which the page is to begin | NOT_FOUND | STORAGE_HOST_INITIATOR_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -522,6 +547,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no host has the id behind which the page is to begin | NOT_FOUND | STORAGE_HOST_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -539,6 +565,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no host group has the id behind which the page is to begin | NOT_FOUND | STORAGE_HOST_GROUP_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -556,6 +583,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no port group has the id behind which the page is to begin | NOT_FOUND | PORT_GROUP_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -573,6 +601,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no volume group has the id behind which the page is to begin | NOT_FOUND | VOLUME_GROUP_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -593,6 +622,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | no masking view has the id behind which the page is to begin | NOT_FOUND | MASKING_VIEW_NOT_FOUND | starts again |
     | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
     | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -626,6 +656,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no pool has the id behind which the page is to begin | NOT_FOUND | STORAGE_POOL_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -656,6 +687,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no volume has the id behind which the page is to begin | NOT_FOUND | VOLUME_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -685,6 +717,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no controller has the id behind which the page is to begin | NOT_FOUND | CONTROLLER_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -716,6 +749,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no port has the id behind which the page is to begin | NOT_FOUND | PORT_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -746,6 +780,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no disk has the id behind which the page is to begin | NOT_FOUND | DISK_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -776,6 +811,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no filesystem has the id behind which the page is to begin | NOT_FOUND | FILESYSTEM_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -806,6 +842,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no qtree has the id behind which the page is to begin | NOT_FOUND | QTREE_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -836,6 +873,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no quota has the id behind which the page is to begin | NOT_FOUND | QUOTA_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -866,6 +904,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no share has the id behind which the page is to begin | NOT_FOUND | SHARE_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -896,6 +935,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no initiator has the id behind which the page is to begin | NOT_FOUND | STORAGE_HOST_INITIATOR_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -926,6 +966,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no host has the id behind which the page is to begin | NOT_FOUND | STORAGE_HOST_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -955,6 +996,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no host group has the id behind which the page is to begin | NOT_FOUND | STORAGE_HOST_GROUP_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -984,6 +1026,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no port group has the id behind which the page is to begin | NOT_FOUND | PORT_GROUP_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -1013,6 +1056,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no volume group has the id behind which the page is to begin | NOT_FOUND | VOLUME_GROUP_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
@@ -1045,6 +1089,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | no masking view has the id behind which the page is to begin | NOT_FOUND | MASKING_VIEW_NOT_FOUND | starts again |
         | the page token is not ours or of another query | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         | unknown field in filter or order | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
         | no index has the filter and the order, and the storages have too many rows to read them all | INVALID_ARGUMENT | QUERY_TOO_BROAD | compares a field that the message names, or names a storage |
