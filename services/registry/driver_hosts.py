@@ -163,11 +163,16 @@ def quarantined(driver: str, record: Record) -> CallError:
     until = wall(record.until)
     return CallError(
         "ARRAY_QUARANTINED",
-        f"Array {record.storage_id} is in quarantine until {until}: calls to it ended hosts of driver {driver} again "
+        f"{_named(record.storage_id)} is in quarantine until {until}: calls to it ended hosts of driver {driver} again "
         f"and again, last with {record.last_exit}. Mend the driver, or release the array.",
         metadata={"storage_id": record.storage_id, "driver": driver, "until": until, "last_exit": record.last_exit},
         retry_after=left,
     )
+
+
+def _named(suspect: str) -> str:
+    kind, at, address = suspect.partition("@")
+    return f"The array at {address}" if at and kind == "login" else f"Array {suspect}"
 
 
 def wall(monotonic: float) -> str:

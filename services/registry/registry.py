@@ -77,11 +77,14 @@ class Registry:
         if time.monotonic() - self._scanned > _RESCAN_AT_MOST_EVERY:
             self.rescan()
 
-    async def lease(self, pair: Pair, storage_id: str, method: str) -> Lease:
-        """A host for one call to an array. CallError where there is no driver or no host."""
+    async def lease(self, pair: Pair, storage_id: str, method: str, suspect: str = "") -> Lease:
+        """A host for one call to an array. CallError where there is no driver or no host.
+
+        `suspect` is what is distrusted where the call ends the host; else the storage id.
+        """
         if not self.catalogue.serves(pair):
             self.refresh()
-        return await self.supervisor.lease(self.catalogue.find(pair), storage_id, method)
+        return await self.supervisor.lease(self.catalogue.find(pair), storage_id, method, suspect or storage_id)
 
     async def info(self, pair: Pair) -> storage_driver_pb2.GetDriverInfoResponse:
         """Who the driver of the pair is and what it wants to know; starts a host if none runs. CallError as `lease`."""

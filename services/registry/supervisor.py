@@ -68,15 +68,15 @@ class Supervisor:
         """The hosts of all drivers that were used."""
         return list(self._hosts.values())
 
-    async def lease(self, replicas: Sequence[Manifest], storage_id: str, method: str) -> Lease:
+    async def lease(self, replicas: Sequence[Manifest], storage_id: str, method: str, suspect: str) -> Lease:
         """A host for one call to an array.
 
         Of several replicas each array has one that it stays with, as long as that one can be reached.
         """
         if len(replicas) == 1:
-            return await self.of(replicas[0]).lease(storage_id, method)
+            return await self.of(replicas[0]).lease(suspect, method)
         order = sorted(replicas, key=lambda replica: _weight(replica, storage_id), reverse=True)
-        return await self._first(order, lambda hosts: hosts.lease(storage_id, method))
+        return await self._first(order, lambda hosts: hosts.lease(suspect, method))
 
     async def info(self, replicas: Sequence[Manifest]) -> storage_driver_pb2.GetDriverInfoResponse:
         """Who the driver says it is."""

@@ -37,6 +37,7 @@ class _Relay:
         "_metadata",
         "_registry",
         "_storage_id",
+        "_suspect",
         "_tries",
         "method",
         "name",
@@ -53,6 +54,7 @@ class _Relay:
         rest: bytes,
         deadline: float | None,
         request_id: str,
+        suspect: str = "",
     ) -> None:
         self.name = name
         self.method: MethodOptions = METHODS[name]
@@ -69,6 +71,7 @@ class _Relay:
         )
         self._registry = registry
         self._storage_id = storage_id
+        self._suspect = suspect or storage_id
         if deadline is None:
             deadline = asyncio.get_running_loop().time() + self.method.default_deadline
         self._deadline = deadline
@@ -80,7 +83,7 @@ class _Relay:
         self._tries += 1
         try:
             async with asyncio.timeout_at(self._deadline):
-                lease = await self._registry.lease(self.resolved.pair, self._storage_id, self.name)
+                lease = await self._registry.lease(self.resolved.pair, self._storage_id, self.name, self._suspect)
         except TimeoutError:
             raise failures.no_host_in_time(self.resolved, self.name) from None
         rpcs = lease.host.rpcs
@@ -193,16 +196,18 @@ class Router:
         *,
         deadline: float | None = None,
         request_id: str = "",
+        suspect: str = "",
     ) -> bytes:
         """Calls a unary method of an array that is not registered, or not with this access info.
 
         `storage_id` must be the array's own, or one made for this call: hosts keep a session for each storage id and
-        revision, and would take that of another array with the same.
+        revision, and would take that of another array with the same. `suspect` is what is distrusted where the call
+        ends its host: something that the next call to the same array has in common with this one.
         """
         if not storage_id:
             raise ValueError("a storage id is needed, be it one made for this call")
         resolved = ResolvedTarget(pair, access_info, access_revision)
-        return await self._unary(method, storage_id, resolved, body, deadline, request_id)
+        return await self._unary(method, storage_id, resolved, body, deadline, request_id, suspect)
 
     async def driver_info(self, pair: Pair) -> storage_driver_pb2.GetDriverInfoResponse:
         """Who the driver of a vendor and model is, and which access info it wants. Starts a host if none runs."""
@@ -219,11 +224,12 @@ class Router:
         body: bytes,
         deadline: float | None,
         request_id: str,
+        suspect: str = "",
     ) -> bytes:
         target.refuse_target(body)
         if method == "CloseStorage" and not self._registry.runs(resolved.pair):
             return b""  # no host runs, so none has a session
-        relay = _Relay(self._registry, method, storage_id, resolved, body, deadline, request_id)
+        relay = _Relay(self._registry, method, storage_id, resolved, body, deadline, request_id, suspect)
         while True:
             lease = await relay.lease()
             try:

@@ -41,5 +41,15 @@ def endpoint_of(
     return Endpoint(name, block.host.lower(), block.port, selector)
 
 
+def login_of(access: access_pb2.AccessInfo) -> str:
+    """What is distrusted where logging in ends the driver's host: the address, which each attempt has in common.
+
+    Attributes are left out, since they may be secret.
+    """
+    _, block = given_blocks(access)[0]
+    host = block.host.lower()
+    return f"login@[{host}]:{block.port}" if ":" in host else f"login@{host}:{block.port}"
+
+
 def _is_extra(field: storage_driver_pb2.AccessField) -> bool:
     return field.path.startswith(_EXTRA)

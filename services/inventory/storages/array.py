@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from delphis.driver.v1 import storage_driver_pb2
 from delphis.type.v1 import access_pb2, storage_pb2
 from services.calls.errors import CallError
+from services.inventory.access.identity import login_of
 from services.registry.manifest import Pair
 from services.router.router import Router
 
@@ -89,19 +90,27 @@ class Arrays:
     ) -> AsyncIterator[Said]:
         """Logs in, and gives what the array says of itself. Where the block fails the session is forgotten.
 
-        `deadline` is a time of the event loop.
+        `deadline` is a time of the event loop. An array whose logins end hosts is known by its address: each login has
+        another storage id.
         """
         left = deadline - asyncio.get_running_loop().time()
         deadline -= min(_STORE_SECONDS, left * _STORE_SHARE)
         try:
             answer = await self.router.unary_to(
-                pair, storage_id, access, 1, "GetStorage", deadline=deadline, request_id=request_id
+                pair,
+                storage_id,
+                access,
+                1,
+                "GetStorage",
+                deadline=deadline,
+                request_id=request_id,
+                suspect=login_of(access),
             )
             yield said(answer, str(pair))
         except BaseException as error:
             self._forget(storage_id)
             if not isinstance(error, CallError) or error.reason not in _NO_SESSION:
-                self.close(pair, storage_id, access, 1)
+                self.close_login(pair, storage_id, access)
             raise
 
     async def probe(self, pair: Pair, access: access_pb2.AccessInfo, *, deadline: float, request_id: str) -> Said:
@@ -111,12 +120,18 @@ class Arrays:
         target.CopyFrom(access)
         target.storage_id = storage_id
         async with self.login(pair, storage_id, target, deadline=deadline, request_id=request_id) as answer:
-            self.close(pair, storage_id, target, 1)
+            self.close_login(pair, storage_id, target)
             return answer
 
-    def close(self, pair: Pair, storage_id: str, access: access_pb2.AccessInfo, revision: int) -> None:
+    def close_login(self, pair: Pair, storage_id: str, access: access_pb2.AccessInfo) -> None:
+        """Closes the session of a `login`."""
+        self.close(pair, storage_id, access, 1, suspect=login_of(access))
+
+    def close(
+        self, pair: Pair, storage_id: str, access: access_pb2.AccessInfo, revision: int, *, suspect: str = ""
+    ) -> None:
         """Lets the driver log out and forget the array, if it can; nobody waits for it."""
-        task = asyncio.create_task(self._close(pair, storage_id, access, revision))
+        task = asyncio.create_task(self._close(pair, storage_id, access, revision, suspect))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
@@ -128,9 +143,13 @@ class Arrays:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
 
-    async def _close(self, pair: Pair, storage_id: str, access: access_pb2.AccessInfo, revision: int) -> None:
+    async def _close(
+        self, pair: Pair, storage_id: str, access: access_pb2.AccessInfo, revision: int, suspect: str
+    ) -> None:
         deadline = asyncio.get_running_loop().time() + CLOSE_SECONDS
         try:
-            await self.router.unary_to(pair, storage_id, access, revision, "CloseStorage", deadline=deadline)
+            await self.router.unary_to(
+                pair, storage_id, access, revision, "CloseStorage", deadline=deadline, suspect=suspect
+            )
         except CallError as error:
             log.info("the driver of %s did not close the session of %s: %s", pair, storage_id, error.message)

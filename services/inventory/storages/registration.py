@@ -103,7 +103,7 @@ class Registration:
             row = _new_row(storage_id.bytes, pair, request, said)
             if request.validate_only:
                 await self._store.read(lambda connection: refuse_serial(connection, pair, said.serial_number))
-                self._arrays.close(pair, str(storage_id), access, 1)
+                self._arrays.close_login(pair, str(storage_id), access)
                 return messages.serialised(row._replace(id=b"", created_at=0), times.now())
             storing = asyncio.create_task(self._store_all(request, access, row, endpoint, info, digest))
             if digest:
