@@ -248,7 +248,7 @@ class InventoryServiceServicer(object):
 
     def AcceptSerial(self, request, context):
         """Takes an array's new serial number for the registered one, and starts a
-        sync, unless one runs or the storage is paused.
+        sync in the place of one that runs, unless the storage is paused.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|

@@ -133,7 +133,7 @@ class InventoryServiceStub:
     """
     AcceptSerial: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.AcceptSerialRequest, _storage_pb2.Storage]
     """Takes an array's new serial number for the registered one, and starts a
-    sync, unless one runs or the storage is paused.
+    sync in the place of one that runs, unless the storage is paused.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -288,7 +288,7 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     """
     AcceptSerial: _aio.UnaryUnaryMultiCallable[_inventory_pb2.AcceptSerialRequest, _storage_pb2.Storage]  # type: ignore[assignment]
     """Takes an array's new serial number for the registered one, and starts a
-    sync, unless one runs or the storage is paused.
+    sync in the place of one that runs, unless the storage is paused.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -500,7 +500,7 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_pb2.Storage, _abc.Awaitable[_storage_pb2.Storage]]:
         """Takes an array's new serial number for the registered one, and starts a
-        sync, unless one runs or the storage is paused.
+        sync in the place of one that runs, unless the storage is paused.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|

@@ -174,7 +174,9 @@ class Job(_message.Message):
     batch_id: _builtins.str
     """What jobs started by one call have in common."""
     attempt: _builtins.int
-    """Counts its starts: more than 1 where a core died under it."""
+    """Counts its starts: more than 1 where a core ended, or its store failed,
+    while it ran.
+    """
     requested_by: _builtins.str
     """Who asked for it: a caller's name, `schedule` or `registration`."""
     error_code: _builtins.str

@@ -357,7 +357,9 @@ class Quarantine(_message.Message):
     DEATHS_FIELD_NUMBER: _builtins.int
     LAST_EXIT_FIELD_NUMBER: _builtins.int
     storage_id: _builtins.str
-    """Id of the storage."""
+    """Id of the storage. Where logging in to an array ended hosts, `login@` and
+    its address, such as `login@192.0.2.7:443`: it has no id yet.
+    """
     driver: _builtins.str
     """Name of its driver."""
     state: Global___QuarantineState.ValueType
@@ -557,7 +559,7 @@ class ReleaseQuarantineRequest(_message.Message):
 
     STORAGE_ID_FIELD_NUMBER: _builtins.int
     storage_id: _builtins.str
-    """Id of the storage."""
+    """Id of the storage, as ListQuarantines shows it."""
     def __init__(
         self,
         *,
