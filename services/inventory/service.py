@@ -24,7 +24,7 @@ from services.auth.audit import AuditLog
 from services.auth.authenticator import TokenAuthenticator
 from services.auth.handlers import AuthService
 from services.calls.method import Method
-from services.inventory import times, version
+from services.inventory import times
 from services.inventory.access import infos
 from services.inventory.access.infos import AccessInfos
 from services.inventory.access.updating import AccessUpdate
@@ -98,7 +98,6 @@ class Inventory:
         yield from resources.methods(self._store)
         yield from relations.methods(self._store)
         yield from changes.methods(self._store)
-        yield from version.methods()
 
     async def start(self) -> None:
         """Goes on with what the last core left: syncs, removals; and begins to watch the clock."""

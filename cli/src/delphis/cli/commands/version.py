@@ -28,7 +28,10 @@ def version(settings: Settings, client: bool) -> None:
             with connected(settings) as connection:
                 stub = version_pb2_grpc.VersionServiceStub(connection.channel)
                 answer = connection.call(stub.GetVersion, version_pb2.GetVersionRequest())
-            said |= {"server": answer.version, "api": ", ".join(answer.api_versions)}
+            said["server"] = answer.version
+            if answer.revision:
+                said["server_revision"] = answer.revision
+            said |= {"contract": answer.contract_version, "contracts": ", ".join(answer.contracts)}
         except CallFailed as failed:
             failure = failed
     if not print_value(settings, said):
