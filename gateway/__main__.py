@@ -1,4 +1,4 @@
-"""The gateway as a process of its own: `python -m gateway --grpc 127.0.0.1:8191 --listen 127.0.0.1:8190`."""
+"""The gateway as a process of its own: `delphis serve gateway --grpc 127.0.0.1:8191 --http-listen 127.0.0.1:8190`."""
 
 from __future__ import annotations
 
@@ -8,28 +8,26 @@ import signal
 import sys
 
 import click
-import grpc
 import uvloop
 
+from gateway.backends import CORE, BackendAddress, Channels
+from gateway.backends import parse as parse_backends
 from gateway.gateway import Gateway, GatewaySettings
 from gateway.server import TlsFiles, serve
+from services.app import logs
+from services.app.commands import backend_options
 from services.app.failure import StartFailure
 from services.app.listen import parse_address, refuse_open_without_login
-from services.calls.invoker import CHANNEL_OPTIONS, ChannelInvoker
 
 
 @click.command()
 @click.option(
-    "--grpc",
-    "targets",
-    multiple=True,
-    required=True,
-    metavar="ADDRESS",
-    help="HOST:PORT or unix:PATH of a service with reflection. May be given several times.",
+    "--grpc", "core", metavar="ADDRESS", help="The core's gRPC address: HOST:PORT or unix:PATH. Its name is `core`."
 )
 @click.option(
-    "--grpc-ca", type=click.Path(dir_okay=False, exists=True), help="CA of the services' certificates: speak TLS."
+    "--grpc-ca", type=click.Path(dir_okay=False, exists=True), help="CA of the core's certificate: speak TLS with it."
 )
+@backend_options
 @click.option(
     "--http-listen",
     "--listen",
@@ -49,8 +47,10 @@ from services.calls.invoker import CHANNEL_OPTIONS, ChannelInvoker
 @click.option("--tls-certificate", type=click.Path(dir_okay=False, exists=True), help="PEM chain: serve HTTPS.")
 @click.option("--tls-key", type=click.Path(dir_okay=False, exists=True), help="Its key.")
 def main(
-    targets: tuple[str, ...],
+    core: str | None,
     grpc_ca: str | None,
+    backends: tuple[str, ...],
+    backend_cas: tuple[str, ...],
     listen: str,
     auth: str,
     tls_certificate: str | None,
@@ -63,25 +63,27 @@ def main(
         if (tls_certificate is None) != (tls_key is None):
             raise StartFailure("--tls-certificate and --tls-key go together; give both or none.")
         tls = TlsFiles(tls_certificate, tls_key) if tls_certificate and tls_key else None
-        ca = None
-        if grpc_ca is not None:
-            with open(grpc_ca, "rb") as file:
-                ca = file.read()
-        uvloop.run(_run(targets, ca, address.host, address.port, auth, tls))
+        if core is not None and not core.startswith("unix:"):
+            parse_address(core, "--grpc")
+        addresses = parse_backends(
+            backends, backend_cas, core=BackendAddress(CORE, core, grpc_ca) if core is not None else None
+        )
+        if not addresses:
+            raise StartFailure("There is nothing to serve: give --grpc ADDRESS, --backend NAME=ADDRESS, or both.")
+        logs.configure("text")
+        uvloop.run(_run(addresses, address.host, address.port, auth, tls))
     except (StartFailure, OSError) as failure:
         click.echo(f"gateway: {failure}", err=True)
         sys.exit(2)
 
 
-async def _run(
-    targets: tuple[str, ...], ca: bytes | None, host: str, port: int, auth: str, tls: TlsFiles | None
-) -> None:
+async def _run(addresses: list[BackendAddress], host: str, port: int, auth: str, tls: TlsFiles | None) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    channels = {target: _channel(target, ca) for target in targets}
+    channels = Channels(addresses)
     gateway = Gateway(GatewaySettings(login=auth == "token"))
-    await gateway.start({target: ChannelInvoker(channel) for target, channel in channels.items()})
+    await gateway.start(channels.invokers)
     try:
         server = await serve(gateway, host, port, tls=tls)
         gc.collect()
@@ -91,14 +93,7 @@ async def _run(
         await server.stop()
     finally:
         await gateway.stop()
-        for channel in channels.values():
-            await channel.close()
-
-
-def _channel(target: str, ca: bytes | None) -> grpc.aio.Channel:
-    if ca is None:
-        return grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
-    return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(ca), options=CHANNEL_OPTIONS)
+        await channels.close()
 
 
 def _shown(host: str) -> str:

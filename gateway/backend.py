@@ -21,6 +21,7 @@ from services.calls.invoker import Invoker
 log = logging.getLogger(__name__)
 
 _FIRST_RETRY, _LAST_RETRY = 0.1, 5.0
+_FIRST_SECONDS = 2.0
 _SOONEST = 2.0
 
 
@@ -42,19 +43,26 @@ class Backend:
         self._asked_at = -_SOONEST
         self._complaint = ""
         self._task: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Tries an import, and goes on trying in the background."""
-        await self.refresh()
-        self._task = asyncio.create_task(self._keep(), name=f"gateway backend {self.name}")
+        """Tries an import, and goes on trying in the background. Who does not answer at once is not waited for."""
+        tried = asyncio.Event()
+        self._task = asyncio.create_task(self._keep(tried), name=f"gateway backend {self.name}")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_SECONDS):
+                await tried.wait()
+        if not tried.is_set():
+            log.warning("backend %s has not answered yet; nothing of it is served until it does", self.name)
 
     async def stop(self) -> None:
         """Ends the background work."""
         self._stopped = True  # grpc.aio may turn a cancellation into a failed call
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in (self._task, self._watching):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     async def refresh(self) -> bool:
         """Imports the service's description. The last good one stays where that fails."""
@@ -106,15 +114,26 @@ class Backend:
             self._asked_at = now
             self._wake.set()
 
-    async def _keep(self) -> None:
+    async def _keep(self, tried: asyncio.Event) -> None:
         retry = _FIRST_RETRY
         while not self._stopped:
-            wait = retry if self._away else self._refresh_interval
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._wake.wait()
-            self._wake.clear()
             if await self.refresh():
                 retry = _FIRST_RETRY
+                self._watch()
             else:
                 retry = min(retry * 2, _LAST_RETRY)
+            tried.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(retry if self._away else self._refresh_interval):
+                    await self._wake.wait()
+            self._wake.clear()
+
+    def _watch(self) -> None:
+        """A connection that ends may mean that another version comes back: that is looked at as soon as it is there."""
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._until_lost(), name=f"gateway backend {self.name}, connection")
+
+    async def _until_lost(self) -> None:
+        await self.invoker.lost()
+        self._away = True
+        self._wake.set()

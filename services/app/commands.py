@@ -18,6 +18,31 @@ from services.app.settings import DEFAULT_GRPC, DEFAULT_HTTP, CoreSettings, defa
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def backend_options(command: Command) -> Command:
+    """The options for services of others behind the gateway."""
+    for option in reversed(
+        (
+            click.option(
+                "--backend",
+                "backends",
+                multiple=True,
+                metavar="NAME=ADDRESS",
+                help="Serve over HTTP what a gRPC service of yours, with reflection, binds to paths. ADDRESS is"
+                " HOST:PORT or unix:PATH. May be given several times; who comes first has a path that two bind.",
+            ),
+            click.option(
+                "--backend-ca",
+                "backend_cas",
+                multiple=True,
+                metavar="NAME=FILE",
+                help="CA of that backend's certificate: speak TLS with it.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 def core_options(command: Command) -> Command:
     """The options that `up` and `serve core` have in common."""
     for option in reversed(
@@ -78,9 +103,16 @@ def _settings(options: dict[str, Any], *, auth: str, demo: bool = False) -> Core
         service_token_file=options.get("token_file"),
         tls_certificate=options["tls_certificate"],
         tls_key=options["tls_key"],
+        backends=options["backends"],
+        backend_cas=tuple(_absolute(text) for text in options["backend_cas"]),
         log_format=options["log_format"],
         demo=demo,
     )
+
+
+def _absolute(pair: str) -> str:
+    name, equals, file = pair.partition("=")
+    return f"{name}{equals}{Path(file).absolute()}" if file else pair
 
 
 def _check_listen(settings: CoreSettings) -> None:
@@ -89,12 +121,17 @@ def _check_listen(settings: CoreSettings) -> None:
     for option, text in (("--http-listen", settings.http_listen), ("--grpc-listen", settings.grpc_listen)):
         if text is not None and not text.startswith("unix:"):
             refuse_open_without_login(parse_address(text, option), option, settings.auth)
+    if settings.backends or settings.backend_cas:
+        from gateway import backends
+
+        backends.parse(settings.backends, settings.backend_cas, core=None)
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         raise StartFailure("--tls-certificate and --tls-key go together; give both or none.")
 
 
 @click.command()
 @core_options
+@backend_options
 @click.option(
     "--auth",
     type=click.Choice(["none", "token"]),
@@ -126,6 +163,7 @@ def serve() -> None:
 
 @serve.command("core")
 @core_options
+@backend_options
 @click.option(
     "--auth",
     type=click.Choice(["none", "token"]),

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 
+from gateway import backends
 from gateway.gateway import Gateway, GatewaySettings
 from gateway.server import TlsFiles, serve
 from services.app.failure import StartFailure
@@ -30,9 +31,15 @@ FLUSH_GRACE = 0.3
 async def open_grpc(settings: CoreSettings, pipeline: Pipeline, reflection: Reflection) -> AsyncIterator[str]:
     """Serves gRPC; the real address."""
     server = grpc.aio.server(options=SERVER_OPTIONS)
-    server.add_generic_rpc_handlers((PipelineHandler(pipeline), ReflectionHandler(reflection)))
     healthy = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    # Its Check knows nothing of the store; ours is a method of the pipeline.
+    watch = grpc.unary_stream_rpc_method_handler(
+        healthy.Watch,
+        request_deserializer=health_pb2.HealthCheckRequest.FromString,
+        response_serializer=health_pb2.HealthCheckResponse.SerializeToString,
+    )
+    health_watch = grpc.method_handlers_generic_handler(health.SERVICE_NAME, {"Watch": watch})
+    server.add_generic_rpc_handlers((PipelineHandler(pipeline), ReflectionHandler(reflection), health_watch))
     address = _bind(server, settings)
     await server.start()
     for service in ("", *pipeline.methods.services()):
@@ -76,8 +83,9 @@ async def open_http(settings: CoreSettings, pipeline: Pipeline, reflection: Refl
     tls = None
     if settings.tls_certificate and settings.tls_key:
         tls = TlsFiles(settings.tls_certificate, settings.tls_key)
+    channels = backends.Channels(backends.parse(settings.backends, settings.backend_cas, core=None))
     gateway = Gateway(GatewaySettings(login=settings.auth == "token"))
-    await gateway.start({"core": LocalInvoker(pipeline, reflection)})
+    await gateway.start({backends.CORE: LocalInvoker(pipeline, reflection), **channels.invokers})
     try:
         try:
             server = await serve(gateway, address.host, address.port, tls=tls)
@@ -90,3 +98,4 @@ async def open_http(settings: CoreSettings, pipeline: Pipeline, reflection: Refl
             await server.stop(FLUSH_GRACE)
     finally:
         await gateway.stop()
+        await channels.close()

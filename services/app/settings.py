@@ -36,6 +36,10 @@ class CoreSettings:
     tls_certificate: str | None = None
     """PEM chain; with `tls_key`, both ports speak TLS."""
     tls_key: str | None = None
+    backends: tuple[str, ...] = ()
+    """Services of others behind the gateway, as NAME=ADDRESS."""
+    backend_cas: tuple[str, ...] = ()
+    """CAs of their certificates, as NAME=FILE."""
     log_format: str = "text"
     """`text` or `json`."""
     demo: bool = False
@@ -49,7 +53,8 @@ class CoreSettings:
     def from_json(cls, text: str) -> CoreSettings:
         """The other end of `to_json`."""
         values = json.loads(text)
-        values["drivers"] = tuple(values["drivers"])
+        for name in ("drivers", "backends", "backend_cas"):
+            values[name] = tuple(values[name])
         return cls(**values)
 
 

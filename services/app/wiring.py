@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.app import health, version
 from services.app.failure import StartFailure
 from services.app.settings import CoreSettings
 from services.auth import service_token
@@ -62,9 +63,8 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
         except StoreFault as fault:
             raise StartFailure(str(fault)) from fault
         stack.push_async_callback(inventory.stop)
-        methods = MethodTable(
-            (*inventory.methods(), *RegistryService(registry).methods(), *router_service.methods(router))
-        )
+        served = (*inventory.methods(), *RegistryService(registry).methods(), *router_service.methods(router))
+        methods = MethodTable((*served, *version.methods(served), *health.methods(store, served)))
         pipeline = Pipeline(methods, authenticator or AnonymousAdmin(), inventory.audit)
         yield Core(pipeline, Reflection(methods.services()), token)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
@@ -38,6 +39,10 @@ class Invoker(Protocol):
         """Asks what there is; CallError where nobody answers."""
         ...
 
+    async def lost(self) -> None:
+        """Returns when the connection by which was last answered has ended."""
+        ...
+
 
 class LocalInvoker:
     """Calls the pipeline of this process."""
@@ -52,6 +57,10 @@ class LocalInvoker:
     ) -> list[reflection_pb2.ServerReflectionResponse]:
         """As Invoker says."""
         return [self._reflection.answer(request) for request in requests]
+
+    async def lost(self) -> None:
+        """As Invoker says: this process does not lose itself."""
+        await asyncio.Event().wait()
 
 
 class ChannelInvoker:
@@ -109,6 +118,11 @@ class ChannelInvoker:
                 return answers
         assert refusal is not None
         raise _away(refusal) from refusal
+
+    async def lost(self) -> None:
+        """As Invoker says."""
+        while (state := self._channel.get_state()) is grpc.ChannelConnectivity.READY:
+            await self._channel.wait_for_state_change(state)
 
     async def _ask(
         self, path: str, requests: Sequence[reflection_pb2.ServerReflectionRequest]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,7 @@ from google.rpc import status_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 PACKAGE = "acme.library.v1"
+STREAMS = ("Follow", "Lend", "FollowTitles")
 _TYPES = {
     "string": Field.TYPE_STRING,
     "int32": Field.TYPE_INT32,
@@ -101,12 +104,20 @@ def file(*, more_paths: bool = False) -> descriptor_pb2.FileDescriptorProto:
             http_pb2.HttpRule(get="/library/only-books", response_body="books"),
         ),
         "Broken": ("GetBookRequest", "Book", http_pb2.HttpRule(get="/library/{no_such_field}")),
+        "Follow": ("ListBooksRequest", "Book", http_pb2.HttpRule(get="/library/books:follow")),
+        "Lend": ("CreateBookRequest", "Book", http_pb2.HttpRule(post="/library/books:lend", body="*")),
+        "FollowTitles": (
+            "ListBooksRequest",
+            "ListBooksResponse",
+            http_pb2.HttpRule(get="/library/titles:follow", response_body="books"),
+        ),
         "Plain": ("GetBookRequest", "Book", None),
     }
     if more_paths:
         rules["Burn"] = ("GetBookRequest", "Book", http_pb2.HttpRule(post="/library/{name=shelves/*}:burn", body="*"))
     for name, (request, answer, rule) in rules.items():
         method = service.method.add(name=name, input_type=f".{PACKAGE}.{request}", output_type=f".{PACKAGE}.{answer}")
+        method.server_streaming = name in STREAMS
         if rule is not None:
             options: Any = method.options
             options.Extensions[annotations_pb2.http].CopyFrom(rule)
@@ -124,6 +135,8 @@ class Library:
         self.pool.AddSerializedFile(file(more_paths=more_paths).SerializeToString())
         self.requests: list[Any] = []
         self.answer: Callable[[Any], Any] = lambda request: self.make("Book")
+        self.answers: list[Any] = []
+        """What a stream answers."""
         self.fails: status_pb2.Status | None = None
 
     def make(self, message: str, **fields: Any) -> Any:
@@ -146,14 +159,46 @@ class Library:
     def _handler(self, method: Any) -> grpc.RpcMethodHandler[Any, Any]:
         async def handle(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             self.requests.append(request)
-            if self.fails is not None:
-                code = next(code for code in grpc.StatusCode if code.value[0] == self.fails.code)
-                trailing = (("grpc-status-details-bin", self.fails.SerializeToString()),)
-                await context.abort(code, self.fails.message, trailing)
-            return self.answer(request)
+            answer = self.fails or self.answer(request)
+            if isinstance(answer, status_pb2.Status):
+                code = next(code for code in grpc.StatusCode if code.value[0] == answer.code)
+                trailing = (("grpc-status-details-bin", answer.SerializeToString()),)
+                await context.abort(code, answer.message, trailing)
+            return answer
 
-        return grpc.unary_unary_rpc_method_handler(
-            handle,
-            request_deserializer=GetMessageClass(method.input_type).FromString,
-            response_serializer=lambda message: message.SerializeToString(),
-        )
+        async def follow(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            self.requests.append(request)
+            for answer in self.answers:
+                yield answer
+            if self.fails is not None:
+                await handle(request, context)
+
+        codecs: dict[str, Any] = {
+            "request_deserializer": GetMessageClass(method.input_type).FromString,
+            "response_serializer": lambda message: message.SerializeToString(),
+        }
+        if method.name in STREAMS:
+            return grpc.unary_stream_rpc_method_handler(follow, **codecs)
+        return grpc.unary_unary_rpc_method_handler(handle, **codecs)
+
+
+async def _run(address: str, *, more_paths: bool) -> None:
+    library = Library(more_paths=more_paths)
+    book = library.make("Book", name="n")
+    details = [any_pb2.Any(type_url="type.googleapis.com/acme.Unknown", value=b"\x01")]
+    library.answers = [book, book]
+
+    def answer(request: Any) -> Any:
+        if request.DESCRIPTOR.name == "GetBookRequest" and request.name.endswith("/burnt"):
+            return status_pb2.Status(code=9, message="It burnt.", details=details)
+        return book
+
+    library.answer = answer
+    _, port = await library.serve(address)
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":  # a process of its own: ADDRESS [more]
+    asyncio.run(_run(sys.argv[1], more_paths=len(sys.argv) > 2))

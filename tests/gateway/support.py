@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from delphis.auth.v1 import auth_pb2
-from delphis.inventory.v1 import change_pb2, inventory_pb2, job_pb2, relation_pb2, resource_pb2
+from delphis.inventory.v1 import change_pb2, inventory_pb2, job_pb2, relation_pb2, resource_pb2, version_pb2
 from delphis.registry.v1 import registry_pb2
 from gateway.gateway import Gateway, GatewaySettings
 from gateway.server import HttpServer, serve
@@ -31,7 +31,7 @@ from services.calls.reflection import Reflection, ReflectionHandler
 
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(
     service
-    for file in (inventory_pb2, resource_pb2, job_pb2, change_pb2, relation_pb2, auth_pb2, registry_pb2)
+    for file in (inventory_pb2, resource_pb2, job_pb2, change_pb2, relation_pb2, version_pb2, auth_pb2, registry_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 )
 TIMEOUT = 20.0

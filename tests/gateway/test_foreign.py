@@ -160,6 +160,53 @@ def test_failure(foreign: Foreign) -> None:
     assert by_type["type.googleapis.com/acme.library.v1.Author"]["fullName"] == "x"
 
 
+def test_stream(foreign: Foreign) -> None:
+    make = foreign.library.make
+    foreign.library.answers = [make("Book"), make("Book", name="b", page_count=7)]
+    reply = foreign.client.get("/library/books:follow?price=1")
+    assert (reply.status, reply.headers["content-type"]) == (200, "application/x-ndjson")
+    records = [json.loads(line) for line in reply.body.splitlines()]
+    assert [record.keys() for record in records] == [{"result"}, {"result"}]
+    assert (records[1]["result"]["name"], records[1]["result"]["pageCount"]) == ("b", "7")
+    assert foreign.library.requests[-1].price == 1
+    chosen = foreign.client.get("/library/books:follow?fields=pageCount").body.splitlines()
+    assert json.loads(chosen[1]) == {"result": {"pageCount": "7"}}
+    events = foreign.client.get("/library/books:follow", Accept="text/event-stream").body
+    assert events.count(b'\n\ndata: {"result":{') == 2
+    foreign.library.answers = []
+    empty = foreign.client.get("/library/books:follow")
+    assert (empty.status, empty.body) == (200, b"")
+
+
+def test_stream_of_a_post_and_of_a_part(foreign: Foreign) -> None:
+    foreign.library.answers = [foreign.library.make("Book", name="b")]
+    reply = foreign.client.request("POST", "/library/books:lend", {"requestId": "r"})
+    assert (reply.status, json.loads(reply.body)["result"]["name"]) == (200, "b")
+    assert foreign.library.requests[-1].request_id == "r"
+    assert foreign.client.request("POST", "/library/books:lend", {"nonsense": "r"}).status == 400
+    foreign.library.answers = [foreign.library.make("ListBooksResponse", books=[{"name": "a"}])]
+    titles = foreign.client.get("/library/titles:follow?fields=name").body
+    assert json.loads(titles) == {"result": [{"name": "a"}]}
+
+
+def test_stream_that_fails(foreign: Foreign) -> None:
+    details = [any_pb2.Any(type_url="type.googleapis.com/acme.Unknown", value=b"\x01")]
+    foreign.library.fails = status_pb2.Status(code=6, message="There is one.", details=details)
+    early = foreign.client.get("/library/books:follow")
+    assert (early.status, early.json["code"]) == (409, 6)
+    foreign.library.answers = [foreign.library.make("Book")]
+    late = foreign.client.get("/library/books:follow")
+    assert late.status == 200
+    error = json.loads(late.body.splitlines()[-1])["error"]
+    assert (error["code"], error["message"], error["details"][0]["value"]) == (6, "There is one.", "AQ==")
+
+
+def test_chosen_fields(foreign: Foreign) -> None:
+    foreign.library.answer = lambda request: foreign.library.make("Book", name="n", author={"full_name": "x"})
+    assert foreign.client.get(f"{BOOK}?fields=name,author.fullName").json == {"name": "n", "author": {"fullName": "x"}}
+    assert foreign.client.get(f"{BOOK}?fields=pages").json["code"] == 3
+
+
 def test_both_services_are_served(foreign: Foreign, caplog: pytest.LogCaptureFixture) -> None:
     assert foreign.client.get("/v1/storages").json == {"storages": []}
     index = foreign.client.get("/v1").json

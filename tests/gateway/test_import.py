@@ -11,6 +11,7 @@ import pytest
 from google.protobuf import descriptor_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
+from gateway import backend as backend_module
 from gateway import descriptors
 from gateway.backend import Backend
 from gateway.descriptors import ImportRefused
@@ -32,6 +33,10 @@ class Scripted:
         self.twist = twist
         self.fails: Exception | None = None
         self.asked = 0
+        self.connection_lost = asyncio.Event()
+
+    async def lost(self) -> None:
+        await self.connection_lost.wait()
 
     async def reflect(self, requests: Sequence[Any]) -> list[Response]:
         self.asked += 1
@@ -171,6 +176,38 @@ async def test_call_that_nobody_knows_makes_it_look_again() -> None:
     backend.saw(CallError("SERVICE_UNAVAILABLE", "away"))
     asked = scripted.asked
     await _until(lambda: scripted.asked > asked + 2)
+    await backend.stop()
+
+
+async def test_connection_that_ends_makes_it_look_again() -> None:
+    scripted = Scripted()
+    changes: list[int] = []
+    backend = Backend("b", as_invoker(scripted), refresh=3600, changed=lambda: changes.append(1))
+    await backend.start()
+    assert changes == [1]
+    asked = scripted.asked
+    scripted.connection_lost.set()
+    await _until(lambda: scripted.asked > asked)
+    assert changes == [1], "the same came back"
+    await backend.stop()
+
+
+async def test_a_start_does_not_wait_for_a_backend_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend_module, "_FIRST_SECONDS", 0.05)
+    scripted = Scripted()
+    go = asyncio.Event()
+    reflect = scripted.reflect
+
+    async def hangs(requests: Sequence[Any]) -> list[Response]:
+        await go.wait()
+        return await reflect(requests)
+
+    monkeypatch.setattr(scripted, "reflect", hangs)
+    backend = Backend("b", as_invoker(scripted), refresh=3600, changed=lambda: None)
+    await asyncio.wait_for(backend.start(), 5)
+    assert backend.descriptors is None
+    go.set()
+    await _until(lambda: backend.descriptors is not None)
     await backend.stop()
 
 
