@@ -180,6 +180,9 @@ class _Parser:
     def _pieces(self, content: str) -> tuple[str, ...]:
         """The texts between wildcards, without escapes."""
         parts = [""]
+        code: str
+        escaped: str
+        plain: str
         for code, escaped, star, plain in _PIECE.findall(content):
             if star:
                 parts.append("")

@@ -36,17 +36,12 @@ def is_of_storage(condition: Condition) -> bool:
     return all(term.field == "storage_id" or term.field.startswith(OF_STORAGE) for term in terms_of(condition))
 
 
-def arrays_of(
-    connection: Connection, kind: Kind, conditions: tuple[Condition, ...], storage_no: int | None
-) -> dict[int, int]:
-    """How many rows of the kind there are by the number of their storage: of all that have some, or of the one."""
+def arrays_of(connection: Connection, kind: Kind, conditions: tuple[Condition, ...]) -> dict[int, int]:
+    """How many rows of the kind each storage has, by its number: of the storages that have some."""
     values: list[Any] = []
     shape = shape_of(joined(tuple(map(_of_storages, conditions))), values)
     parameters = {**written(values, connection.dialect), "kind": kind.name}
-    if storage_no is not None:
-        parameters["storage_no"] = storage_no
-        return dict(connection.all(_arrays(shape, one=True), parameters)) or {storage_no: 0}
-    return dict(connection.all(_arrays(shape, one=False), parameters))
+    return {row[0]: row[1] for row in connection.all(_arrays(shape), parameters)}
 
 
 def _of_storages(condition: Condition) -> Condition:
@@ -60,7 +55,7 @@ def _of_storages(condition: Condition) -> Condition:
 
 
 @lru_cache(maxsize=256)
-def _arrays(shape: Shape, *, one: bool) -> Statement:
+def _arrays(shape: Shape) -> Statement:
     clause = clause_of(shape, STORAGES)
     found = (
         select(kind_states.c.storage_no, kind_states.c.total)
@@ -69,8 +64,6 @@ def _arrays(shape: Shape, *, one: bool) -> Statement:
     )
     if clause is not None:
         found = found.where(clause)
-    if one:
-        found = found.where(storages.c.no == bindparam("storage_no", required=True))
     return statement(found.order_by(kind_states.c.storage_no))
 
 

@@ -52,21 +52,41 @@ def page_of(connection: Connection, kind: Kind, wanted: Listing, storage_no: int
         UnknownMarker: `after:ID` names no row.
     """
     parts = conjuncts(wanted.condition)
-    scope = {} if storage_no is None else {"storage_no": storage_no}
     if _seeks(parts):
-        return wanted.run(connection, scope)
+        return wanted.run(connection, _scope(storage_no))
     if storage_no is not None:
-        own, arrays = parts, arrays_of(connection, kind, (), storage_no)
-    else:
-        own = tuple(part for part in parts if not is_of_storage(part))
-        arrays = arrays_of(connection, kind, tuple(part for part in parts if is_of_storage(part)), None)
+        return _page_of_one(connection, kind, wanted, storage_no)
+    if parts or wanted.order[0].field != KEY:
+        return _page_of_many(connection, kind, wanted, parts)
+    # The table itself lies in the order of creation.
+    page = wanted.read(connection, {})
+    if not wanted.request.include_total:
+        return page
+    return replace(page, total=sum(arrays_of(connection, kind, ()).values()))
+
+
+def _scope(storage_no: int | None) -> dict[str, int]:
+    return {} if storage_no is None else {"storage_no": storage_no}
+
+
+def _page_of_one(connection: Connection, kind: Kind, wanted: Listing, storage_no: int) -> Page:
+    walks = None
+    if wanted.request.skip <= CHEAP_SKIP:
+        walks = _walks(connection, kind, wanted, conjuncts(wanted.condition), {storage_no: 0})
+    if walks is None or len(walks) == 1:
+        return wanted.run(connection, _scope(storage_no))
+    page = merged_page(connection, wanted, walks)
+    if not wanted.request.include_total:
+        return page
+    return replace(page, total=wanted.total(connection, _scope(storage_no)))
+
+
+def _page_of_many(connection: Connection, kind: Kind, wanted: Listing, parts: Conditions) -> Page:
+    own = tuple(part for part in parts if not is_of_storage(part))
+    arrays = arrays_of(connection, kind, tuple(part for part in parts if is_of_storage(part)))
     walks = _walks(connection, kind, wanted, own, arrays)
-    if storage_no is None and not parts and wanted.order[0].field == KEY:
-        page = wanted.read(connection, {})
-    elif walks is not None:
+    if walks is not None:
         page = merged_page(connection, wanted, walks)
-    elif storage_no is not None:
-        page = wanted.read(connection, scope)
     else:
         _refuse_too_broad(connection, kind, wanted, own, arrays)
         some = wanted.narrowed(list_of(kind.name, "some"), joined(own))
@@ -82,8 +102,6 @@ def _seeks(parts: Conditions) -> bool:
 
 def _walks(connection: Connection, kind: Kind, wanted: Listing, own: Conditions, arrays: Arrays) -> list[Part] | None:
     """The lists whose merged rows are the list, each of them in its order along an index; None where there are none."""
-    if wanted.request.skip > CHEAP_SKIP and len(arrays) == 1:
-        return None
     one = list_of(kind.name, "one")
     ways: list[tuple[Conditions, Access]] = []
     for way in alternatives(joined(own)):
@@ -104,7 +122,7 @@ def _walks(connection: Connection, kind: Kind, wanted: Listing, own: Conditions,
             for value in values:
                 term = Term(access.each, "=", (value,))
                 walks.append((wanted.narrowed(one, joined((*way, term))), {"storage_no": storage_no}))
-        if len(walks) > MAX_WALKS or (walks and wanted.request.skip > MAX_READ):
+        if len(walks) > MAX_WALKS or wanted.request.skip > MAX_READ:
             return None
     return walks
 
