@@ -40,6 +40,13 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 @pytest.fixture
+def own_core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A running Delphis without storages."""
+    with up(tmp_path_factory.mktemp("core")) as running:
+        yield running
+
+
+@pytest.fixture
 def delfin(tmp_path: Path) -> Iterator[Delfin]:
     """A Delfin database in SQLite, as it is shipped."""
     engine = create_engine(f"sqlite:///{tmp_path / 'delfin.sqlite'}")
