@@ -15,7 +15,6 @@ A core is put together so, and taken apart in the opposite order:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,6 +49,8 @@ log = logging.getLogger(__name__)
 
 JOBS_KEPT = 7 * times.DAY
 HOUSEKEEPING_SECONDS = 3600.0
+ADOPTION_SECONDS = 15.0
+"""So often a core looks for jobs of others that have ended, where several share a database."""
 
 
 async def open_vault(store: Store, key_file: Path) -> Vault:
@@ -88,7 +89,7 @@ class Inventory:
             syncs=self._syncs,
             removals=self._removals,
         )
-        self._housekeeping: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def methods(self) -> Iterator[Method]:
         """The services for a method table."""
@@ -106,14 +107,15 @@ class Inventory:
             await self._authenticator.start()
         await self._syncs.start()
         await self._removals.start()
-        self._housekeeping = asyncio.create_task(self._keep_house(), name="housekeeping")
+        self._tasks.append(asyncio.create_task(self._keep_house(), name="housekeeping"))
+        if self._store.dialect == "postgresql":
+            self._tasks.append(asyncio.create_task(self._adopt(), name="adoption of jobs"))
 
     async def stop(self) -> None:
         """Stops all, and writes what waits to be written. The store is closed after it."""
-        if self._housekeeping is not None:
-            self._housekeeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._housekeeping
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._syncs.stop()
         await self._removals.stop()
         await self._arrays.stop()
@@ -140,3 +142,14 @@ class Inventory:
                 log.warning("old rows stay until the store can be written: %s", fault)
             except Exception:
                 log.exception("pruning failed by a fault of Delphis")
+
+    async def _adopt(self) -> None:
+        while True:
+            await asyncio.sleep(ADOPTION_SECONDS)
+            try:
+                await self._syncs.adopt()
+                await self._removals.adopt()
+            except StoreFault as fault:
+                log.warning("nobody looks after jobs of other cores until the store can be written: %s", fault)
+            except Exception:
+                log.exception("looking after jobs of other cores failed by a fault of Delphis")

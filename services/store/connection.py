@@ -20,13 +20,15 @@ class Connection:
     The writer's connection also gives numbers for new rows: `connection.sequence.take(connection, count)`.
     """
 
-    __slots__ = ("_depth", "_signals", "dialect", "raw", "sequence")
+    __slots__ = ("_depth", "_signals", "dialect", "process", "raw", "sequence")
 
     sequence: Sequence
 
     def __init__(self, raw: Any, dialect: Dialect) -> None:
         self.raw = raw
         self.dialect: Dialect = dialect
+        self.process = 0
+        """The writer's: the number by which others see whether this process lives, see `presence`."""
         self._depth = 0
         self._signals: set[str] = set()
 

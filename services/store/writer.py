@@ -15,6 +15,7 @@ from services.store.backend import Backend
 from services.store.connection import Connection
 from services.store.errors import StoreFault, is_database_error, translated
 from services.store.notifications import notify
+from services.store.presence import Presence
 from services.store.sequence import Sequence
 from services.store.signals import Signals
 
@@ -66,6 +67,7 @@ class Writer:
         self._signals = signals
         self._connection: Connection | None = backend.writer()
         self._sequence = Sequence()
+        self._presence = Presence()
         self._queue = _Queue()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name="store-write", daemon=True)
@@ -152,6 +154,7 @@ class Writer:
         if self._connection is None:
             self._connection = self._backend.writer()
         self._connection.sequence = self._sequence
+        self._presence.show(self._connection)
         self._backend.begin(self._connection)
         return self._connection
 

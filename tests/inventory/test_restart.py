@@ -19,6 +19,8 @@ from services.store.statement import statement
 from tests.inventory.core import core, until
 
 OK = storage_pb2.SYNC_OUTCOME_OK
+GONE = 12345
+"""The number of a core that is not there."""
 
 
 async def test_a_sync_that_was_cut_goes_on_with_the_next_attempt(tmp_path: Path, database_url: str) -> None:
@@ -75,7 +77,10 @@ async def test_an_old_attempt_writes_nothing(tmp_path: Path) -> None:
         assert old is not None
         await store.write(partial(records.check, job=old))
         assert await store.write(partial(records.begin, job_id=job.id)) is None
-        await store.write(records.requeue_running)
+        gone = statement(update(jobs).values(owner=GONE))
+        await store.write(lambda connection: connection.run(gone))
+        (adopted,) = await store.write(partial(records.adopt, type_=records.SYNC))
+        assert (adopted.id, adopted.deaths) == (job.id, 1)
         with pytest.raises(Superseded):
             await store.write(partial(records.check, job=old))
         new = await store.write(partial(records.begin, job_id=job.id))

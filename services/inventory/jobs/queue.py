@@ -64,16 +64,17 @@ class JobQueue:
     async def stop(self) -> None:
         """Stops all. What ran or waited goes on at the next start."""
         self._stopping = True
+        running = list(self._running.values())
+        open_jobs = list(self._known)
         self._waiting.clear()
-        running = dict(self._running)
-        for task in running.values():
+        for task in running:
             task.cancel()
-        await asyncio.gather(*running.values(), return_exceptions=True)
-        if running:
+        await asyncio.gather(*running, return_exceptions=True)
+        if open_jobs:
             try:
-                await self._store.write(partial(records.release, job_ids=list(running)))
-            except StoreFault as fault:  # the next start takes the core for dead, and goes on all the same
-                log.warning("%d %ss are left as running: %s", len(running), self._name, fault)
+                await self._store.write(partial(records.release, job_ids=open_jobs))
+            except StoreFault as fault:  # whoever takes them up finds that this core has ended
+                log.warning("%d %ss are not given free: %s", len(open_jobs), self._name, fault)
 
     def _fill(self) -> None:
         for group in list(self._waiting):

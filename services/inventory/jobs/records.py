@@ -12,6 +12,7 @@ from delphis.inventory.v1 import job_pb2
 from services.calls.errors import CallError
 from services.inventory import times, uuids
 from services.store.connection import Connection, Row
+from services.store.presence import NOBODY, is_gone
 from services.store.schema.jobs import jobs
 from services.store.statement import statement
 
@@ -50,6 +51,7 @@ class Job(NamedTuple):
     error_msg: str = ""
     kinds: bytes = b""
     deaths: int = 0
+    owner: int = 0
 
 
 COLUMNS = tuple(jobs.c[name] for name in Job._fields)
@@ -77,7 +79,7 @@ _BEGIN = statement(
             and_(jobs.c.state == RUNNING, jobs.c.attempt == bindparam("known_attempt")),
         )
     )
-    .values(state=RUNNING, attempt=jobs.c.attempt + 1, started_at=bindparam("now"))
+    .values(state=RUNNING, attempt=jobs.c.attempt + 1, started_at=bindparam("now"), owner=bindparam("process"))
 )
 _END = statement(
     update(jobs)
@@ -100,9 +102,15 @@ _FAIL = statement(
     .where(jobs.c.id == bindparam("job_id"), jobs.c.attempt == bindparam("as_attempt"), jobs.c.state.between(*OPEN))
     .values(state=FAILED, ended_at=bindparam("now"), error_code=bindparam("code"), error_msg=bindparam("why"))
 )
-_REQUEUE = statement(update(jobs).where(jobs.c.state == RUNNING).values(state=WAITING, deaths=jobs.c.deaths + 1))
+_ADOPT = statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"), jobs.c.owner == bindparam("before"), jobs.c.state.between(*OPEN))
+    .values(state=WAITING, owner=bindparam("process"), deaths=bindparam("new_deaths"))
+)
 _RELEASE = statement(
-    update(jobs).where(jobs.c.id == bindparam("job_id"), jobs.c.state == RUNNING).values(state=WAITING)
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"), jobs.c.owner == bindparam("process"), jobs.c.state.between(*OPEN))
+    .values(state=WAITING, owner=NOBODY)
 )
 _HOLDS = statement(
     select(jobs.c.id).where(
@@ -142,7 +150,15 @@ def add(
 ) -> Job:
     """Stores a new waiting job."""
     job = Job(
-        new_id(), type_, WAITING, storage_no, storage_id, batch, created_at=times.now(), requested_by=requested_by[:255]
+        new_id(),
+        type_,
+        WAITING,
+        storage_no,
+        storage_id,
+        batch,
+        created_at=times.now(),
+        requested_by=requested_by[:255],
+        owner=connection.process,
     )
     connection.run(_INSERT, job._asdict())
     return job
@@ -173,7 +189,8 @@ def last_sync_of(connection: Connection, storage_no: int) -> Job | None:
 
 def begin(connection: Connection, *, job_id: bytes, known_attempt: int = 0) -> Job | None:
     """Starts a waiting job, or one whose last attempt was the caller's, with a new attempt number. None: it is over."""
-    if not connection.run(_BEGIN, {"job_id": job_id, "known_attempt": known_attempt, "now": times.now()}):
+    parameters = {"job_id": job_id, "known_attempt": known_attempt, "now": times.now(), "process": connection.process}
+    if not connection.run(_BEGIN, parameters):
         return None
     return get(connection, job_id)
 
@@ -212,14 +229,28 @@ def fail(connection: Connection, job: Job, why: str) -> bool:
     return connection.run(_FAIL, {**values, "now": times.now()}) > 0
 
 
-def requeue_running(connection: Connection) -> None:
-    """What ran when a core died waits again. Its next attempt has another number."""
-    connection.run(_REQUEUE)
+def adopt(connection: Connection, type_: int) -> list[Job]:
+    """Takes over the open jobs of cores that have ended: they wait again. What ran meanwhile has a death more."""
+    adopted: list[Job] = []
+    gone: dict[int, bool] = {}
+    for job in open_jobs(connection):
+        if job.type != type_:
+            continue
+        if job.owner not in gone:
+            gone[job.owner] = is_gone(connection, job.owner)
+        if not gone[job.owner]:
+            continue
+        deaths = job.deaths + (job.state == RUNNING)
+        parameters = {"job_id": job.id, "before": job.owner, "process": connection.process, "new_deaths": deaths}
+        if connection.run(_ADOPT, parameters):
+            adopted.append(job._replace(state=WAITING, owner=connection.process, deaths=deaths))
+    return adopted
 
 
 def release(connection: Connection, job_ids: Iterable[bytes]) -> None:
-    """What ran when a core was stopped waits again, without blame for it."""
-    connection.many(_RELEASE, [(job_id,) for job_id in job_ids])
+    """What waited or ran here when this core was stopped waits for any other, without blame for it."""
+    for job_id in job_ids:
+        connection.run(_RELEASE, {"job_id": job_id, "process": connection.process})
 
 
 def prune(connection: Connection, before: int) -> int:

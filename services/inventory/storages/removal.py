@@ -57,8 +57,13 @@ class Removals:
         for job in await self._store.write(_recover):
             self._queue.put(job.id)
 
+    async def adopt(self) -> None:
+        """Goes on with the removals of cores that have ended since."""
+        for job in await self._store.write(partial(records.adopt, type_=records.REMOVAL)):
+            self._queue.put(job.id)
+
     async def stop(self) -> None:
-        """Stops all. The next start goes on."""
+        """Stops all. Another core, or the next start, goes on."""
         await self._queue.stop()
 
     async def remove(self, storage_id: str, requested_by: str) -> Job:
@@ -109,8 +114,8 @@ def _mark(connection: Connection, storage_id: str, requested_by: str) -> _Marked
 
 def _recover(connection: Connection) -> list[Job]:
     """The removals to go on with. A storage that is marked but has no job gets one."""
-    jobs = [job for job in records.open_jobs(connection) if job.type == records.REMOVAL]
-    known = {job.storage_no for job in jobs}
+    jobs = records.adopt(connection, records.REMOVAL)
+    known = {job.storage_no for job in records.open_jobs(connection) if job.type == records.REMOVAL}
     for no, storage_id in rows.deleted(connection):
         if no not in known:
             jobs.append(records.add(connection, records.REMOVAL, no, storage_id, "restart"))

@@ -62,8 +62,14 @@ class Syncs:
             self.expect(row, overdue=soon(row.id, now))
         self._schedule.start()
 
+    async def adopt(self) -> None:
+        """Goes on with the syncs of cores that have ended since."""
+        for job, pair in await self._store.write(_adopt):
+            log.info("sync %s is taken over: its core has ended", uuids.text(job.id))
+            self._queue.put(job.id, str(pair))
+
     async def stop(self) -> None:
-        """Stops all. The next start goes on."""
+        """Stops all. Another core, or the next start, goes on."""
         await self._schedule.stop()
         await self._queue.stop()
 
@@ -220,26 +226,28 @@ def _tick(connection: Connection, numbers: Sequence[int]) -> tuple[list[Started]
 
 
 def _recover(connection: Connection) -> tuple[list[tuple[Job, Pair]], list[StorageRow]]:
-    """What ran when a core died waits again; nothing says it is syncing that isn't."""
-    records.requeue_running(connection)
+    """What cores that have ended left waits again; nothing says it is syncing that isn't."""
+    said = rows.syncing(connection)
+    waiting = _adopt(connection)
+    # Looked at after the storages: another core writes a storage and its job at once.
+    busy = {job.storage_no for job in records.open_jobs(connection) if job.type == records.SYNC}
+    for no in said:
+        if no not in busy:
+            rows.change(connection, no, sync_status=rows.SYNCED)
+    return waiting, rows.all_live(connection)
+
+
+def _adopt(connection: Connection) -> list[tuple[Job, Pair]]:
     waiting: list[tuple[Job, Pair]] = []
-    busy = set()
-    for job in records.open_jobs(connection):
-        if job.type != records.SYNC:
-            continue
+    for job in records.adopt(connection, records.SYNC):
         row = rows.by_no(connection, job.storage_no)
         if row is None:
             records.cancel(connection, job.id, "The storage was removed.")
-            continue
-        if job.deaths >= records.MOST_DEATHS:
+        elif job.deaths >= records.MOST_DEATHS:
             log.error("sync %s of storage %s is given up", uuids.text(job.id), uuids.text(row.id))
             fail_sync(
                 connection, job, f"The core ended {job.deaths} times while it ran; it is not tried again by itself."
             )
-            continue
-        busy.add(job.storage_no)
-        waiting.append((job, Pair(row.driver_vendor, row.driver_model)))
-    for no in rows.syncing(connection):
-        if no not in busy:
-            rows.change(connection, no, sync_status=rows.SYNCED)
-    return waiting, rows.all_live(connection)
+        else:
+            waiting.append((job, Pair(row.driver_vendor, row.driver_model)))
+    return waiting
