@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ class Dashboard:
         says: What a path answers instead of the recording.
         login: What the answer to a login says beside the token.
         renamed: Names of images that are counted, but not given.
-        tokens: Given so far; only the last is valid.
+        tokens: Given so far, and valid until they expire.
     """
 
     def __init__(self) -> None:
@@ -35,6 +36,7 @@ class Dashboard:
         self.tokens: list[str] = []
         self.login: dict[str, Any] = {}
         self.renamed: set[str] = set()
+        self._numbers = itertools.count()
 
     def __call__(self, asked: Asked) -> Says:
         if asked.path in self.says:
@@ -47,9 +49,9 @@ class Dashboard:
         if asked.path == "/api/auth":
             if asked.json() != {"username": "monitor", "password": PASSWORD}:
                 return Says({"detail": "Invalid credentials", "code": "invalid_credentials", "component": "auth"}, 400)
-            self.tokens.append(f"token-{len(self.tokens)}-of-the-dashboard")
+            self.tokens.append(f"token-{next(self._numbers)}-of-the-dashboard")
             return Says({"token": self.tokens[-1], "pwdUpdateRequired": False, **self.login}, 201)
-        if not self.tokens or asked.headers.get("Authorization") != f"Bearer {self.tokens[-1]}":
+        if asked.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
             return Says({"detail": "You are not authorized to access that resource"}, 401)
         if asked.path == "/api/auth/logout":
             return Says({"redirect_url": "#/login"})
@@ -60,8 +62,8 @@ class Dashboard:
         return Says(self.answers[asked.path])
 
     def expire(self) -> None:
-        """The token is not valid any more."""
-        self.tokens.append("nobody has this")
+        """No token is valid any more."""
+        self.tokens.clear()
 
     def _images(self, asked: Asked) -> Says:
         offset, limit = int(asked.params.get("offset", 0)), int(asked.params.get("limit", 5))

@@ -19,7 +19,7 @@ from delphis.sdk.conformance import subject as subjects
 from delphis.sdk.conformance import traps as trap_files
 from delphis.sdk.conformance.array import Array
 from delphis.sdk.conformance.bench import Bench
-from delphis.sdk.conformance.catalogue import Check, checks
+from delphis.sdk.conformance.catalogue import Check, all_checks
 from delphis.sdk.conformance.errors import UsageError
 from delphis.sdk.conformance.formats import text
 from delphis.sdk.conformance.report import Outcome, Problem, Report, Result
@@ -37,8 +37,8 @@ __all__ = [
     "Result",
     "TlsFiles",
     "UsageError",
+    "all_checks",
     "check",
-    "checks",
     "examination",
     "text",
 ]
@@ -62,7 +62,7 @@ def examination(
     subject = subjects.find(driver, command=command, endpoint=endpoint, tls=tls, pass_env=pass_env)
     given = array if isinstance(array, Array) else arrays.read(Path(array)) if array else arrays.made_up()
     bench = Bench(subject, given, trap_files.read(Path(traps)) if traps else [], timeout)
-    return Examination(bench, expectations.read(Path(expected), checks()) if expected else {})
+    return Examination(bench, expectations.read(Path(expected), all_checks()) if expected else {})
 
 
 def check(

@@ -290,6 +290,15 @@ class Bench:
         except DecodeError:
             raise NotRun(f"{reply.rpc} answers what is no message of the contract") from None
 
+    def stuck_calls(self, patience: float) -> int:
+        """Calls whose threads have not come back from the driver, after so many seconds of waiting for them."""
+        end = time.monotonic() + patience
+        while True:
+            stuck: int = self.answer(self.call("GetDriverInfo", b"")).stuck_calls
+            if not stuck or time.monotonic() > end:
+                return stuck
+            time.sleep(0.05)
+
     # ---- What the driver says ----
 
     @property

@@ -53,7 +53,7 @@ def demands(check: str, demand: str) -> Callable[[Run], Run]:
     return register
 
 
-def checks() -> dict[str, Check]:
+def all_checks() -> dict[str, Check]:
     """All checks by id, in the order in which they run."""
     for module in _MODULES:
         importlib.import_module(f"delphis.sdk.conformance.checks.{module}")

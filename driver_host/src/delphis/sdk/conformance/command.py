@@ -70,7 +70,7 @@ def check(words: Sequence[str]) -> int:
     """Checks a driver against the contract. Ends with 0 (passed), 1 (not passed) or 2 (it could not be checked)."""
     given = _parser().parse_args(words)
     if given.list:
-        for each in conformance.checks().values():
+        for each in conformance.all_checks().values():
             print(f"{each.id:24}  {each.demand}")
         return 0
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from delphis.sdk.conformance.bench import Bench
-from delphis.sdk.conformance.catalogue import Check, NotRun, checks
+from delphis.sdk.conformance.catalogue import Check, NotRun, all_checks
 from delphis.sdk.conformance.errors import UsageError
 from delphis.sdk.conformance.report import Outcome, Problem, Report, Result
 from delphis.sdk.version import VERSION
@@ -113,7 +113,7 @@ def _odd(error: Exception) -> Problem:
 
 def chosen(only: Collection[str] = (), skip: Collection[str] = ()) -> list[Check]:
     """The checks whose ids match one of the patterns `only` (none: all), and none of `skip`; in their order."""
-    known = checks()
+    known = all_checks()
     for pattern in (*only, *skip):
         if not any(fnmatchcase(check, pattern) for check in known):
             raise UsageError(f"There is no check {pattern!r}; `delphis-driver check --list` names them.")

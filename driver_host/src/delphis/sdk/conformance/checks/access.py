@@ -19,6 +19,7 @@ from delphis.type.v1.access_pb2 import AccessInfo
 
 # Seconds that a driver gets for an array that doesn't answer.
 _PATIENCE = 4.0
+_COMES_BACK = 2.0
 _REFUSED = ("INVALID_USERNAME_OR_PASSWORD", "INVALID_CREDENTIAL", "INVALID_PRIVATE_KEY")
 _UNREACHABLE = ("ARRAY_UNREACHABLE", "CONNECT_TIMEOUT")
 _NOT_IT = ("INVALID_IP_OR_PORT", "SSL_HANDSHAKE_FAILED", "SSL_CERTIFICATE_FAILED", "SSH_EXCEPTION", "BAD_RESPONSE")
@@ -102,7 +103,7 @@ def unreachable(bench: Bench) -> Iterator[Problem]:
     if access is None:
         _connects(bench)
         access = bench.array.elsewhere("127.0.0.1", closed_port())
-    reply = bench.call("GetStorage", target=bench.target("unreachable", access), timeout=_PATIENCE)
+    reply = bench.call("GetStorage", target=bench.target("unreachable", access), timeout=min(_PATIENCE, bench.timeout))
     yield from _said(reply, (*_UNREACHABLE, "INVALID_IP_OR_PORT"), "an address where nobody listens")
 
 
@@ -128,9 +129,16 @@ def silent(bench: Bench) -> Iterator[Problem]:
     _connects(bench)
     with _listening(b"") as port:
         target = bench.target("silent", bench.array.elsewhere("127.0.0.1", port))
-        reply = bench.call("GetStorage", target=target, timeout=_PATIENCE)
+        reply = bench.call("GetStorage", target=target, timeout=min(_PATIENCE, bench.timeout))
+        stuck = bench.stuck_calls(_COMES_BACK)
     reasons = (*_UNREACHABLE, "ARRAY_TIMEOUT", *_NOT_IT)
     yield from _said(reply, reasons, "an array that says nothing", deadline=True)
+    if stuck:
+        yield Problem(
+            f"{stuck} calls still wait for it {_COMES_BACK:g} s after their deadline.",
+            "GetDriverInfo.stuck_calls",
+            "Give `context.remaining` as the timeout to whatever waits.",
+        )
 
 
 @demands("access.foreign", "A server that speaks another protocol is said to be so, not a fault of the driver.")
@@ -138,7 +146,7 @@ def foreign(bench: Bench) -> Iterator[Problem]:
     _connects(bench)
     with _listening(b"220 smtp.example ESMTP\r\n\xff\xfe\x00\r\n") as port:
         target = bench.target("foreign", bench.array.elsewhere("127.0.0.1", port))
-        reply = bench.call("GetStorage", target=target, timeout=_PATIENCE)
+        reply = bench.call("GetStorage", target=target, timeout=min(_PATIENCE, bench.timeout))
     yield from _said(reply, (*_UNREACHABLE, *_NOT_IT), "a server of another protocol")
 
 

@@ -48,8 +48,9 @@ def kept(bench: Bench) -> Iterator[Problem]:
 @demands("deadlines.cancelled", "A call whose caller gives up ends, and the next call of the array is answered.")
 def cancelled(bench: Bench) -> Iterator[Problem]:
     _ = bench.storage
-    for method in bench.list_methods()[:4]:
-        pending = bench.client.start(method.name, bench.request(method.name), bench.timeout)
+    for method in bench.list_methods()[:_CALLS]:
+        request = bench.request(method.name, bench.target("cancelled", _slow(bench)))
+        pending = bench.client.start(method.name, request, bench.timeout)
         time.sleep(0.01)
         pending.cancel()
     reply = bench.call("GetStorage")
@@ -60,23 +61,11 @@ def cancelled(bench: Bench) -> Iterator[Problem]:
 @demands("deadlines.returns", "After its deadline a call comes back from the driver's code: no call stays stuck.")
 def returns(bench: Bench) -> Iterator[Problem]:
     _ = bench.announced
-    end = time.monotonic() + _COMES_BACK
-    while True:
-        reply = bench.call("GetDriverInfo", b"")
-        if not reply.ok:
-            yield Problem(f"{reply}.", "GetDriverInfo")
-            return
-        info = bench.answer(reply)
-        if not info.stuck_calls and not info.wants_replacement:
-            return
-        if time.monotonic() > end:
-            break
-        time.sleep(0.1)
-    if info.stuck_calls:
+    if stuck := bench.stuck_calls(_COMES_BACK):
         yield Problem(
-            f"{info.stuck_calls} calls are stuck {_COMES_BACK:g} s after their deadlines.",
+            f"{stuck} calls are stuck {_COMES_BACK:g} s after their deadlines.",
             "GetDriverInfo.stuck_calls",
             "Give `context.remaining` as the timeout to whatever waits.",
         )
-    if info.wants_replacement:
+    if bench.answer(bench.call("GetDriverInfo", b"")).wants_replacement:
         yield Problem("The host asks to be replaced.", "GetDriverInfo.wants_replacement")
