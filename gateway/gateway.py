@@ -17,7 +17,7 @@ from gateway.dialect import DELFIN, Dialect
 from gateway.exchange import Disconnected, Exchange, Receive, Scope, Send
 from gateway.faults import Faults
 from gateway.openapi.description import Description
-from gateway.openapi.document import Served
+from gateway.openapi.served import Served
 from gateway.operation import JSON, HttpAnswer, HttpRequest, Operation, Reading
 from gateway.routes import Match, RouteTable
 from gateway.streaming import Streams, StreamSettings

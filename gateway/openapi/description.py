@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import orjson
 
-from gateway.openapi import document, page
-from gateway.openapi.document import Served
+from gateway.openapi import page
+from gateway.openapi.served import Served
 from gateway.operation import JSON, HttpAnswer
 
 PATH = "/v1/openapi.json"
@@ -55,6 +55,8 @@ class Description:
 
 
 def _write(served: tuple[Served, ...], login: bool) -> bytes:
+    from gateway.openapi import document  # only those who ask for it wait for it
+
     return orjson.dumps(document.write(served, version=_version(), login=login))
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 from gateway.bindings import Binding
-from gateway.descriptors import DescriptorSet
 from gateway.openapi import own, paths
 from gateway.openapi.comments import Comments
 from gateway.openapi.failures import Failures
@@ -16,19 +13,10 @@ from gateway.openapi.operations import BEARER, OperationWriter
 from gateway.openapi.parameters import LISTING, SORT_DIRECTION, component_name
 from gateway.openapi.prose import read
 from gateway.openapi.schemas import Components
-
-log = logging.getLogger(__name__)
+from gateway.openapi.served import Served
 
 VERSION = "3.1.0"
 Document = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What one backend serves over HTTP."""
-
-    descriptors: DescriptorSet
-    bindings: Sequence[Binding]
 
 
 class _Tags:

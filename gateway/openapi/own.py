@@ -157,14 +157,14 @@ def operations(*, login: bool) -> dict[str, Any]:
                 "required": ["status", "backends"],
             },
             {"status": "ready", "backends": ["core"]},
-            {"503": _refusal("It, or a service behind it, can't serve yet or any longer.")},
+            {"503": _refusal("It, or a service behind it, can't serve yet or any longer.", "SERVICE_UNAVAILABLE")},
         ),
     }
     for operation in own.values():
         if login:
             operation["get"]["security"] = []
         else:
-            operation["get"]["responses"]["403"] = _refusal("The request came from elsewhere.")
+            operation["get"]["responses"]["403"] = _refusal("The request came from elsewhere.", "NOT_AUTHORIZED")
     return own
 
 
@@ -196,11 +196,12 @@ def _operation(
     }
 
 
-def _refusal(description: str) -> dict[str, Any]:
+def _refusal(description: str, reason: str) -> dict[str, Any]:
     return {
         "description": description,
         "headers": dict(FAILURE_HEADERS),
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        "x-reasons": [reason],
     }
 
 
