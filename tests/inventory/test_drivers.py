@@ -56,6 +56,44 @@ async def test_only_what_a_driver_announces_is_read(delphis: Core) -> None:
     assert (await delphis.get(measuring.id)).sync_outcome == storage_pb2.SYNC_OUTCOME_OK
 
 
+async def choosy(core: Core, kinds: str, port: int = 7) -> tuple[storage_pb2.Storage, dict[str, job_pb2.KindState]]:
+    request = pb.RegisterStorageRequest(
+        vendor="test", model="choosy", rest=rest(port), extra_attributes={"kinds": kinds}
+    )
+    storage = await core.call(INVENTORY + "RegisterStorage", request, storage_pb2.Storage)
+    job = await core.ended((await core.state(storage.id)).job_id)
+    return await core.wait_synced(storage.id), {kind.kind: kind for kind in job.kinds}
+
+
+async def test_an_array_is_not_asked_for_kinds_that_it_has_not(delphis: Core) -> None:
+    storage, kinds = await choosy(delphis, "storage,volume,controller")
+    assert storage.sync_outcome == storage_pb2.SYNC_OUTCOME_OK
+    assert set(kinds) == {"storage", "volume", "disk"}
+    assert kinds["volume"].outcome == job_pb2.KIND_OUTCOME_OK
+    assert (kinds["volume"].total, await delphis.volumes(storage.id)) == (1, 1)
+    disks = kinds["disk"]
+    assert (disks.outcome, disks.error_code) == (job_pb2.KIND_OUTCOME_UNSUPPORTED, "StorageCapabilityNotSupported")
+    assert "no disks" in disks.error_msg
+    assert (await delphis.kind(storage.id, "disk")).outcome == job_pb2.KIND_OUTCOME_UNSUPPORTED
+    assert not kinds["storage"].warnings
+
+
+async def test_an_array_that_names_no_kinds_is_asked_for_all(delphis: Core) -> None:
+    storage, kinds = await choosy(delphis, "")
+    assert storage.sync_outcome == storage_pb2.SYNC_OUTCOME_PARTIAL
+    assert kinds["disk"].outcome == job_pb2.KIND_OUTCOME_FAILED
+    assert kinds["volume"].total == 1
+
+
+async def test_an_array_that_cannot_say_what_it_has_is_asked_for_all_with_a_warning(delphis: Core) -> None:
+    _, kinds = await choosy(delphis, "broken")
+    assert kinds["disk"].outcome == job_pb2.KIND_OUTCOME_FAILED
+    assert "all are read" in kinds["storage"].warnings[0]
+    _, kinds = await choosy(delphis, "volume,floppy", 8)
+    assert kinds["disk"].outcome == job_pb2.KIND_OUTCOME_UNSUPPORTED
+    assert "'floppy'" in kinds["storage"].warnings[0]
+
+
 async def test_a_changed_access_info_resets_the_session_and_a_failing_reset_is_no_failure(
     delphis: Core, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -20,11 +20,12 @@ from services.inventory.jobs.schedule import next_due
 from services.inventory.kinds import KINDS, STORAGE, Kind
 from services.inventory.storages import messages, rows, settings
 from services.inventory.storages.array import Said, said
+from services.inventory.storages.capabilities import Listed, capabilities, listed
 from services.inventory.storages.history import note
 from services.inventory.storages.rows import StorageRow
 from services.inventory.storages.serials import set_serial
 from services.inventory.sync import states
-from services.inventory.sync.kind_sync import sync_kind
+from services.inventory.sync.kind_sync import record_failure, sync_kind
 from services.inventory.sync.result import FAILED, OK, UNSUPPORTED, KindMoved, KindResult, StorageGone
 from services.registry.manifest import Pair
 from services.router.router import Router
@@ -39,7 +40,7 @@ KINDS_AT_ONCE = 3
 REPEATS = 5
 """So often a kind is read again when its host was lost, or its answer found no room."""
 _REPEATED = ("DRIVER_HOST_UNAVAILABLE", "STORE_FAULT")
-GET_STORAGE_SECONDS = 60.0
+ASK_SECONDS = 60.0
 LIST_SECONDS = 600.0
 _REPEAT_DELAYS = (0.0, 0.1, 0.3, 1.0, 3.0)
 
@@ -71,6 +72,7 @@ class ArraySync:
         self._job = job
         self._row = row
         self._id = uuids.text(row.id)
+        self._driver = f"{row.driver_vendor} {row.driver_model}"
         self._guard = partial(records.check, job=job)
 
     async def run(self) -> int:
@@ -103,30 +105,47 @@ class ArraySync:
         started_at = times.now()
         try:
             answer = await self._get_storage()
+            has = await self._listed(kinds) if "GetCapabilities" in info.rpcs else Listed(kinds, [])
+            answer = Said(answer.storage, (*has.warnings, *answer.warnings))
             await self._store.write(partial(self._write_storage, answer=answer, started_at=started_at))
         except CallError as error:
             if isinstance(error, StoreFault):
                 raise
             await self._store.write(partial(self._write_failure, error=error, started_at=started_at))
             raise
-        results = await self._sync_kinds(kinds, answer.storage.status)
+        await self._write_unlisted(has.others)
+        results = await self._sync_kinds(has.kinds, answer.storage.status)
         return _end_of(results)
 
     # -- the array itself -----------------------------------------------------------------------------------------
 
     async def _get_storage(self) -> Said:
-        pair = f"{self._row.driver_vendor} {self._row.driver_model}"
+        answer = said(await self._ask("GetStorage"), self._driver)
+        await self._check_serial(answer.serial_number)
+        return answer
+
+    async def _listed(self, announced: Sequence[Kind]) -> Listed:
+        """Which kinds this array has. One that doesn't say is asked for all."""
+        try:
+            return listed(announced, capabilities(await self._ask("GetCapabilities"), self._driver))
+        except CallError as error:
+            if isinstance(error, StoreFault):
+                raise
+            if error.reason == "STORAGE_CAPABILITY_NOT_SUPPORTED":
+                return Listed(list(announced), [])
+            return Listed(
+                list(announced), [], (f"Which kinds the array has is not known, all are read: {error.message}"[:500],)
+            )
+
+    async def _ask(self, method: str) -> bytes:
         for delay in (*_REPEAT_DELAYS, None):
-            deadline = asyncio.get_running_loop().time() + GET_STORAGE_SECONDS
+            deadline = asyncio.get_running_loop().time() + ASK_SECONDS
             try:
-                answer = said(await self._router.unary("GetStorage", self._id, deadline=deadline), pair)
+                return await self._router.unary(method, self._id, deadline=deadline)
             except CallError as error:
                 if error.reason != "DRIVER_HOST_UNAVAILABLE" or delay is None:
                     raise
                 await asyncio.sleep(delay)
-            else:
-                await self._check_serial(answer.serial_number)
-                return answer
         raise AssertionError
 
     async def _check_serial(self, serial: str) -> None:
@@ -146,6 +165,7 @@ class ArraySync:
             )
 
     def _adopt_serial(self, connection: Connection, serial: str) -> str:
+        rows.lock_registration(connection)  # before any row, as everybody who takes it does
         self._guard(connection)
         row = rows.by_no(connection, self._row.no)
         if row is None:
@@ -207,6 +227,18 @@ class ArraySync:
         self.progress.ended(result)
 
     # -- its kinds ------------------------------------------------------------------------------------------------
+
+    async def _write_unlisted(self, kinds: Sequence[Kind]) -> None:
+        """What the array says it doesn't have. Rows of an earlier firmware's stay, as after an answer that says so."""
+        await asyncio.gather(*map(self._write_one_unlisted, kinds))
+
+    async def _write_one_unlisted(self, kind: Kind) -> None:
+        error = CallError(
+            "STORAGE_CAPABILITY_NOT_SUPPORTED",
+            f"The array says that it has no {kind.plural}; it is not asked for them.",
+            metadata={"storage_id": self._id, "kind": kind.name},
+        )
+        self.progress.ended(await record_failure(self._store, self._row.id, kind.name, error, guard=self._guard))
 
     async def _sync_kinds(self, kinds: Sequence[Kind], status: int) -> list[KindResult]:
         limit = asyncio.Semaphore(KINDS_AT_ONCE)

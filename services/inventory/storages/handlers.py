@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from google.protobuf.message import DecodeError
-
-from delphis.driver.v1 import storage_driver_pb2
 from delphis.inventory.v1 import inventory_pb2 as pb
 from delphis.type.v1 import access_pb2, storage_pb2
 from services.calls.errors import CallError
@@ -21,6 +18,7 @@ from services.inventory.jobs.schedule import next_due
 from services.inventory.kinds import KINDS
 from services.inventory.storages import listing, messages, rows, settings
 from services.inventory.storages.accepting import accept_serial
+from services.inventory.storages.capabilities import capabilities
 from services.inventory.storages.importing import Imports
 from services.inventory.storages.registration import Registration
 from services.inventory.storages.removal import Removals
@@ -217,10 +215,7 @@ class InventoryService:
         answer = await self._router.unary(
             "GetCapabilities", request.storage_id, deadline=deadline, request_id=call.request_id
         )
-        try:
-            spec = storage_driver_pb2.GetCapabilitiesResponse.FromString(answer).capabilities
-        except DecodeError:
-            raise CallError("DRIVER_BROKE_CONTRACT", f"The driver of {pair} sent no GetCapabilitiesResponse.") from None
+        spec = capabilities(answer, str(pair))
         return pb.StorageCapabilities(metadata=pb.CapabilitiesMetadata(vendor=row.vendor, model=row.model), spec=spec)
 
     async def _row(self, storage_id: str) -> StorageRow:

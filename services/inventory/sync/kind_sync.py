@@ -64,7 +64,7 @@ async def sync_kind(
             count = len(stored)
             answer = await read_stream(stream, described.seed, stored, spool)
         except CallError as error:
-            return await _record_failure(store, storage_id, kind, error, started_at, now or _now(), guard)
+            return await record_failure(store, storage_id, kind, error, started_at=started_at, now=now, guard=guard)
         target = Target(
             kind=described,
             storage_id=storage_id,
@@ -79,7 +79,7 @@ async def sync_kind(
         try:
             return await store.write(lambda connection: write_kind(connection, target, answer))
         except SpoolFault as error:
-            return await _record_failure(store, storage_id, kind, error, started_at, now or _now(), guard)
+            return await record_failure(store, storage_id, kind, error, started_at=started_at, now=now, guard=guard)
     finally:
         spool.close()
 
@@ -113,9 +113,18 @@ async def _stored(
     return await store.scan(read)
 
 
-async def _record_failure(
-    store: Store, storage_id: bytes, kind: str, error: CallError, started_at: int, now: int, guard: Guard | None
+async def record_failure(
+    store: Store,
+    storage_id: bytes,
+    kind: str,
+    error: CallError,
+    *,
+    started_at: int | None = None,
+    now: int | None = None,
+    guard: Guard | None = None,
 ) -> KindResult:
+    """Writes that a kind could not be read, or that the array has none; its rows stay. Raises as `sync_kind`."""
+    ended_at = now or _now()
     known = reasons().get(error.reason)
 
     def write(connection: Connection) -> KindResult:
@@ -133,8 +142,8 @@ async def _record_failure(
             missing_since=before.missing_since,
             error_code=known.text if known is not None else error.reason,
             error_msg=error.message[:1000],
-            started_at=started_at,
-            ended_at=now,
+            started_at=started_at or ended_at,
+            ended_at=ended_at,
             last_success_at=before.last_success_at,
         )
         states.write(connection, before.storage_no, result, generation=before.generation, loaded=before.loaded)
