@@ -28,6 +28,12 @@ STORAGE = "storage"
 _NORMALISER = 1
 """Grows when what we make of a driver's bytes changes: all rows are then written anew, without change events."""
 _OWN_COLUMNS = {"seq", "storage_no", "digest", "id", "native_id", "name", "updated_at", "missing", "body"}
+_TYPES: Mapping[int, Literal["text", "enum", "number"]] = {
+    FieldDescriptor.TYPE_STRING: "text",
+    FieldDescriptor.TYPE_ENUM: "enum",
+    FieldDescriptor.TYPE_INT64: "number",
+}
+"""What kind of column a field has."""
 _IDENTITIES = {"wwn", "serial_number"}
 
 
@@ -36,7 +42,7 @@ class Column:
     """A field of the message that has a column of its own."""
 
     name: str
-    type: Literal["text", "enum"]
+    type: Literal["text", "enum", "number"]
     numbers: Mapping[str, int]
     """Of an enum: the numbers by text, in lower case."""
     indexed: bool
@@ -109,12 +115,11 @@ class Kind:
             if column.name in _OWN_COLUMNS:
                 continue
             described = self.descriptor.fields_by_name[column.name]
-            enum = described.type == FieldDescriptor.TYPE_ENUM
             found.append(
                 Column(
                     name=column.name,
-                    type="enum" if enum else "text",
-                    numbers=_numbers(described) if enum else {},
+                    type=_TYPES[described.type],
+                    numbers=_numbers(described) if described.type == FieldDescriptor.TYPE_ENUM else {},
                     indexed=column.name in indexed,
                     leading="index" in column.info,
                 )

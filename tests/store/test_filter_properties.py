@@ -204,6 +204,16 @@ def time_terms(name: str, get: Callable[[Any], int], times: list[int]) -> st.Sea
     return st.builds(build, st.sampled_from([*ORDERED]), st.sampled_from(times))
 
 
+SIZES = [0, 1, 2**53, 2**53 + 1, 2**63 - 1, -(2**63) + 1]
+
+
+def number_terms(name: str, get: Callable[[Any], int]) -> st.SearchStrategy[tuple[str, Test]]:
+    def build(operator: str, number: int) -> tuple[str, Test]:
+        return f"{name}{operator}{number}", lambda item: ORDERED[operator](get(item), number)
+
+    return st.builds(build, st.sampled_from([*ORDERED]), st.sampled_from(SIZES))
+
+
 def exact(name: str, get: Callable[[Any], Any], values: dict[str, Any]) -> st.SearchStrategy[tuple[str, Test]]:
     def build(operator: str, text: str) -> tuple[str, Test]:
         return f"{name}{operator}{quoted(text)}", lambda item: ORDERED[operator](get(item), values[text])
@@ -244,10 +254,11 @@ def volume(array: int, number: int) -> block_pb2.Volume:
         wwn=TEXTS[(number * 3 + array) % 5] if number % 4 else f"w{number}",
         status=status or None,
         native_storage_pool_id=TEXTS[number % 3],
+        total_capacity=SIZES[number % len(SIZES)] or None,
     )
 
 
-ORDERS = ["", "created_at", "name", "name desc", "wwn,name desc", "status", "storage_id", "id", "native_volume_id desc"]
+ORDERS = ["", "created_at", "name", "name desc", "wwn,name desc", "status", "storage_id", "id", "total_capacity desc"]
 
 
 async def filled(store: Store) -> dict[str, dict[str, str]]:
@@ -302,6 +313,7 @@ async def test_what_sql_finds_is_what_a_look_at_each_finds(store: Store) -> None
             text_terms("native_volume_id", lambda item: item.native_volume_id),
             text_terms("storage.name", lambda item: about[item.storage_id]["name"]),
             exact("status", lambda item: item.status, {text: number for text, number in STATUSES.items() if text}),
+            number_terms("total_capacity", lambda item: item.total_capacity),
             exact("missing", lambda item: item.missing, {"true": True, "False": False}),
             exact("id", lambda item: item.id, {item.id: item.id for item in everything[::11]} | {"x": "x"}),
             exact("storage_id", lambda item: item.storage_id, {text: text for text in about} | {"x": "x"}),

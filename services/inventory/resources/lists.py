@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Table, bindparam, select, text
 from services.inventory import uuids
 from services.inventory.kinds import KINDS, Kind
 from services.inventory.listing.spec import Bind, Field, ListSpec
-from services.inventory.listing.values import enum_value, flag_value, time_value
+from services.inventory.listing.values import enum_value, flag_value, integer_value, time_value
 from services.inventory.storages.listing import STORAGES
 from services.inventory.sync.body import seq_of
 from services.inventory.sync.rows import clean
@@ -106,6 +106,8 @@ def list_of(kind_name: str, scope: Scope) -> ListSpec:
     for column in kind.columns:
         if column.type == "enum":
             fields[column.name] = Field(table.c[column.name], enum_value(column.numbers), type="enum")
+        elif column.type == "number":
+            fields[column.name] = Field(table.c[column.name], integer_value, type="number")
         else:
             fields[column.name] = Field(table.c[column.name], clean)
     where = shown(kind)

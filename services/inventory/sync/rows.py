@@ -166,7 +166,7 @@ class KindRows:
         else:
             connection.execute(f"TRUNCATE {self._delta}")
         types = [_type_name(column) for column in self.table.columns]
-        copy_rows(connection, f"COPY {self._delta} FROM STDIN (FORMAT BINARY)", types, rows)
+        copy_rows(connection, f"COPY {self._delta} ({', '.join(self.columns)}) FROM STDIN (FORMAT BINARY)", types, rows)
         values = ", ".join(f"{n} = d.{n}" for n in self.columns if n not in {"seq", "storage_no", "id"})
         connection.execute(f"UPDATE {self.table.name} t SET {values} FROM {self._delta} d WHERE t.seq = d.seq")
 

@@ -208,7 +208,7 @@ class ResourceServiceServicer(object):
 
     def ListStoragePools(self, request, context):
         """Lists pools. Filter and order also take status, storage_type,
-        native_storage_pool_id.
+        native_storage_pool_id, total_capacity, used_capacity, free_capacity.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
@@ -235,7 +235,7 @@ class ResourceServiceServicer(object):
 
     def ListVolumes(self, request, context):
         """Lists volumes. Filter and order also take status, type, wwn,
-        native_volume_id, native_storage_pool_id.
+        native_volume_id, native_storage_pool_id, total_capacity.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
@@ -316,7 +316,7 @@ class ResourceServiceServicer(object):
 
     def ListDisks(self, request, context):
         """Lists disks. Filter and order also take status, physical_type, logical_type,
-        native_disk_id, native_disk_group_id.
+        serial_number, capacity, native_disk_id, native_disk_group_id.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
@@ -343,7 +343,8 @@ class ResourceServiceServicer(object):
 
     def ListFilesystems(self, request, context):
         """Lists filesystems. Filter and order also take status, type, security_mode,
-        native_filesystem_id, native_pool_id.
+        native_filesystem_id, native_pool_id, total_capacity, used_capacity,
+        free_capacity.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|

@@ -62,7 +62,7 @@ class ResourceServiceStub:
     """
     ListStoragePools: _grpc.UnaryUnaryMultiCallable[_resource_pb2.ListStoragePoolsRequest, _resource_pb2.ListStoragePoolsResponse]
     """Lists pools. Filter and order also take status, storage_type,
-    native_storage_pool_id.
+    native_storage_pool_id, total_capacity, used_capacity, free_capacity.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -81,7 +81,7 @@ class ResourceServiceStub:
     """
     ListVolumes: _grpc.UnaryUnaryMultiCallable[_resource_pb2.ListVolumesRequest, _resource_pb2.ListVolumesResponse]
     """Lists volumes. Filter and order also take status, type, wwn,
-    native_volume_id, native_storage_pool_id.
+    native_volume_id, native_storage_pool_id, total_capacity.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -138,7 +138,7 @@ class ResourceServiceStub:
     """
     ListDisks: _grpc.UnaryUnaryMultiCallable[_resource_pb2.ListDisksRequest, _resource_pb2.ListDisksResponse]
     """Lists disks. Filter and order also take status, physical_type, logical_type,
-    native_disk_id, native_disk_group_id.
+    serial_number, capacity, native_disk_id, native_disk_group_id.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -157,7 +157,8 @@ class ResourceServiceStub:
     """
     ListFilesystems: _grpc.UnaryUnaryMultiCallable[_resource_pb2.ListFilesystemsRequest, _resource_pb2.ListFilesystemsResponse]
     """Lists filesystems. Filter and order also take status, type, security_mode,
-    native_filesystem_id, native_pool_id.
+    native_filesystem_id, native_pool_id, total_capacity, used_capacity,
+    free_capacity.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -352,7 +353,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     """
     ListStoragePools: _aio.UnaryUnaryMultiCallable[_resource_pb2.ListStoragePoolsRequest, _resource_pb2.ListStoragePoolsResponse]  # type: ignore[assignment]
     """Lists pools. Filter and order also take status, storage_type,
-    native_storage_pool_id.
+    native_storage_pool_id, total_capacity, used_capacity, free_capacity.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -371,7 +372,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     """
     ListVolumes: _aio.UnaryUnaryMultiCallable[_resource_pb2.ListVolumesRequest, _resource_pb2.ListVolumesResponse]  # type: ignore[assignment]
     """Lists volumes. Filter and order also take status, type, wwn,
-    native_volume_id, native_storage_pool_id.
+    native_volume_id, native_storage_pool_id, total_capacity.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -428,7 +429,7 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     """
     ListDisks: _aio.UnaryUnaryMultiCallable[_resource_pb2.ListDisksRequest, _resource_pb2.ListDisksResponse]  # type: ignore[assignment]
     """Lists disks. Filter and order also take status, physical_type, logical_type,
-    native_disk_id, native_disk_group_id.
+    serial_number, capacity, native_disk_id, native_disk_group_id.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -447,7 +448,8 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
     """
     ListFilesystems: _aio.UnaryUnaryMultiCallable[_resource_pb2.ListFilesystemsRequest, _resource_pb2.ListFilesystemsResponse]  # type: ignore[assignment]
     """Lists filesystems. Filter and order also take status, type, security_mode,
-    native_filesystem_id, native_pool_id.
+    native_filesystem_id, native_pool_id, total_capacity, used_capacity,
+    free_capacity.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -651,7 +653,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resource_pb2.ListStoragePoolsResponse, _abc.Awaitable[_resource_pb2.ListStoragePoolsResponse]]:
         """Lists pools. Filter and order also take status, storage_type,
-        native_storage_pool_id.
+        native_storage_pool_id, total_capacity, used_capacity, free_capacity.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
@@ -682,7 +684,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resource_pb2.ListVolumesResponse, _abc.Awaitable[_resource_pb2.ListVolumesResponse]]:
         """Lists volumes. Filter and order also take status, type, wwn,
-        native_volume_id, native_storage_pool_id.
+        native_volume_id, native_storage_pool_id, total_capacity.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
@@ -775,7 +777,7 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resource_pb2.ListDisksResponse, _abc.Awaitable[_resource_pb2.ListDisksResponse]]:
         """Lists disks. Filter and order also take status, physical_type, logical_type,
-        native_disk_id, native_disk_group_id.
+        serial_number, capacity, native_disk_id, native_disk_group_id.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
@@ -806,7 +808,8 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resource_pb2.ListFilesystemsResponse, _abc.Awaitable[_resource_pb2.ListFilesystemsResponse]]:
         """Lists filesystems. Filter and order also take status, type, security_mode,
-        native_filesystem_id, native_pool_id.
+        native_filesystem_id, native_pool_id, total_capacity, used_capacity,
+        free_capacity.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|

@@ -26,7 +26,7 @@ from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64\x65lphis/type/v1/options.proto\x12\x0f\x64\x65lphis.type.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"Z\n\x04Rest\x12\x16\n\x0esuccess_status\x18\x01 \x01(\x05\x12\x12\n\nempty_body\x18\x02 \x01(\x08\x12\x10\n\x08list_key\x18\x03 \x01(\t\x12\x14\n\x0cresume_field\x18\x04 \x01(\t\"7\n\x08Resource\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06plural\x18\x02 \x01(\t\x12\r\n\x05layer\x18\x03 \x01(\x05*w\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_PUBLIC\x10\x01\x12\x0e\n\nSCOPE_READ\x10\x02\x12\x11\n\rSCOPE_OPERATE\x10\x03\x12\x0f\n\x0bSCOPE_ADMIN\x10\x04\x12\x11\n\rSCOPE_SERVICE\x10\x05*6\n\x07\x44ialect\x12\x17\n\x13\x44IALECT_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44IALECT_DELFIN\x10\x01:I\n\x07\x64ialect\x12\x1c.google.protobuf.FileOptions\x18\xb4\x87\x03 \x01(\x0e\x32\x18.delphis.type.v1.Dialect:N\n\x08resource\x12\x1f.google.protobuf.MessageOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x19.delphis.type.v1.Resource:/\n\x06secret\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\x08:3\n\nreferences\x12\x1d.google.protobuf.FieldOptions\x18\xb5\x87\x03 \x01(\t:8\n\x0fresponse_header\x12\x1d.google.protobuf.FieldOptions\x18\xb6\x87\x03 \x01(\t:5\n\x0c\x65mpty_object\x12\x1d.google.protobuf.FieldOptions\x18\xb7\x87\x03 \x01(\x08:0\n\x07\x65xample\x12\x1d.google.protobuf.FieldOptions\x18\xb8\x87\x03 \x01(\t:1\n\x04text\x12!.google.protobuf.EnumValueOptions\x18\xb4\x87\x03 \x01(\t:1\n\x04\x63ode\x12!.google.protobuf.EnumValueOptions\x18\xb5\x87\x03 \x01(\x05:8\n\x0bhttp_status\x12!.google.protobuf.EnumValueOptions\x18\xb6\x87\x03 \x01(\x05:G\n\x05scope\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0e\x32\x16.delphis.type.v1.Scope:5\n\x0bneeds_array\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x08:U\n\x10\x64\x65\x66\x61ult_deadline\x12\x1e.google.protobuf.MethodOptions\x18\xb6\x87\x03 \x01(\x0b\x32\x19.google.protobuf.Duration:E\n\x04rest\x12\x1e.google.protobuf.MethodOptions\x18\xb7\x87\x03 \x01(\x0b\x32\x15.delphis.type.v1.RestB>\n\x13\x64\x65v.delphis.type.v1P\x01Z%delphis.dev/go/delphis/type/v1;typev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64\x65lphis/type/v1/options.proto\x12\x0f\x64\x65lphis.type.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"q\n\x04Rest\x12\x16\n\x0esuccess_status\x18\x01 \x01(\x05\x12\x12\n\nempty_body\x18\x02 \x01(\x08\x12\x10\n\x08list_key\x18\x03 \x01(\t\x12\x14\n\x0cresume_field\x18\x04 \x01(\t\x12\x15\n\rfilter_fields\x18\x05 \x03(\t\"7\n\x08Resource\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06plural\x18\x02 \x01(\t\x12\r\n\x05layer\x18\x03 \x01(\x05*w\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_PUBLIC\x10\x01\x12\x0e\n\nSCOPE_READ\x10\x02\x12\x11\n\rSCOPE_OPERATE\x10\x03\x12\x0f\n\x0bSCOPE_ADMIN\x10\x04\x12\x11\n\rSCOPE_SERVICE\x10\x05*6\n\x07\x44ialect\x12\x17\n\x13\x44IALECT_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44IALECT_DELFIN\x10\x01:I\n\x07\x64ialect\x12\x1c.google.protobuf.FileOptions\x18\xb4\x87\x03 \x01(\x0e\x32\x18.delphis.type.v1.Dialect:N\n\x08resource\x12\x1f.google.protobuf.MessageOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x19.delphis.type.v1.Resource:/\n\x06secret\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\x08:3\n\nreferences\x12\x1d.google.protobuf.FieldOptions\x18\xb5\x87\x03 \x01(\t:8\n\x0fresponse_header\x12\x1d.google.protobuf.FieldOptions\x18\xb6\x87\x03 \x01(\t:5\n\x0c\x65mpty_object\x12\x1d.google.protobuf.FieldOptions\x18\xb7\x87\x03 \x01(\x08:0\n\x07\x65xample\x12\x1d.google.protobuf.FieldOptions\x18\xb8\x87\x03 \x01(\t:1\n\x04text\x12!.google.protobuf.EnumValueOptions\x18\xb4\x87\x03 \x01(\t:1\n\x04\x63ode\x12!.google.protobuf.EnumValueOptions\x18\xb5\x87\x03 \x01(\x05:8\n\x0bhttp_status\x12!.google.protobuf.EnumValueOptions\x18\xb6\x87\x03 \x01(\x05:G\n\x05scope\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0e\x32\x16.delphis.type.v1.Scope:5\n\x0bneeds_array\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x08:U\n\x10\x64\x65\x66\x61ult_deadline\x12\x1e.google.protobuf.MethodOptions\x18\xb6\x87\x03 \x01(\x0b\x32\x19.google.protobuf.Duration:E\n\x04rest\x12\x1e.google.protobuf.MethodOptions\x18\xb7\x87\x03 \x01(\x0b\x32\x15.delphis.type.v1.RestB>\n\x13\x64\x65v.delphis.type.v1P\x01Z%delphis.dev/go/delphis/type/v1;typev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,12 +34,12 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'delphis.type.v1.options_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.delphis.type.v1P\001Z%delphis.dev/go/delphis/type/v1;typev1'
-  _globals['_SCOPE']._serialized_start=265
-  _globals['_SCOPE']._serialized_end=384
-  _globals['_DIALECT']._serialized_start=386
-  _globals['_DIALECT']._serialized_end=440
+  _globals['_SCOPE']._serialized_start=288
+  _globals['_SCOPE']._serialized_end=407
+  _globals['_DIALECT']._serialized_start=409
+  _globals['_DIALECT']._serialized_end=463
   _globals['_REST']._serialized_start=116
-  _globals['_REST']._serialized_end=206
-  _globals['_RESOURCE']._serialized_start=208
-  _globals['_RESOURCE']._serialized_end=263
+  _globals['_REST']._serialized_end=229
+  _globals['_RESOURCE']._serialized_start=231
+  _globals['_RESOURCE']._serialized_end=286
 # @@protoc_insertion_point(module_scope)

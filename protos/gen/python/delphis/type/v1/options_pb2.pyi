@@ -8,10 +8,12 @@ from the descriptors, so behaviour that must agree everywhere is written down
 once, beside the thing that it is about.
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf.internal import extension_dict as _extension_dict
 import builtins as _builtins
@@ -109,6 +111,7 @@ class Rest(_message.Message):
     EMPTY_BODY_FIELD_NUMBER: _builtins.int
     LIST_KEY_FIELD_NUMBER: _builtins.int
     RESUME_FIELD_FIELD_NUMBER: _builtins.int
+    FILTER_FIELDS_FIELD_NUMBER: _builtins.int
     success_status: _builtins.int
     """HTTP status of a success. 0 means 200."""
     empty_body: _builtins.bool
@@ -125,6 +128,13 @@ class Rest(_message.Message):
     the header `Last-Event-ID` sets it. A server that stops ends its watches at
     once, with UNAVAILABLE / SERVICE_UNAVAILABLE.
     """
+    @_builtins.property
+    def filter_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The response is a list: its items are filtered and ordered by these of their
+        fields. Over REST each is a parameter too, which keeps the items in which
+        the field equals the value.
+        """
+
     def __init__(
         self,
         *,
@@ -132,10 +142,11 @@ class Rest(_message.Message):
         empty_body: _builtins.bool = ...,
         list_key: _builtins.str = ...,
         resume_field: _builtins.str = ...,
+        filter_fields: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["empty_body", b"empty_body", "list_key", b"list_key", "resume_field", b"resume_field", "success_status", b"success_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["empty_body", b"empty_body", "filter_fields", b"filter_fields", "list_key", b"list_key", "resume_field", b"resume_field", "success_status", b"success_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
