@@ -132,6 +132,20 @@ class Parameters:
                 parameter["required"] = True
             parameter["schema"] = schema
             yield parameter
+        if delfin_list:
+            yield from self._equalities(binding, own)
+
+    def _equalities(self, binding: Binding, own: set[str]) -> Iterator[Parameter]:
+        """Those that keep the items in which a field equals the value."""
+        items = binding.items.message_type if binding.items is not None else None
+        for name in binding.rest.filter_fields:
+            if name in own:
+                continue
+            field = items.fields_by_name.get(name) if items is not None else None
+            single = field is not None and not field.is_repeated
+            schema = self._schemas.single(field, sent=True) if field is not None and single else {"type": "string"}
+            description = f"Only items in which `{name}` is this."
+            yield {"name": name, "in": "query", "description": description, "schema": schema}
 
 
 def _leaves(

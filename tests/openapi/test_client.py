@@ -93,6 +93,8 @@ def test_generated_client_works(generated: SimpleNamespace) -> None:
     )
     assert len(rest.volumes) == 7
 
+    one = generated.volumes.sync(storage.id, client=client, name=listed.volumes[0].name)
+    assert [volume.id for volume in one.volumes] == [listed.volumes[0].id]
     chosen = generated.volumes.sync(storage.id, client=client, fields="id")
     assert {type(volume.name).__name__ for volume in chosen.volumes} == {"Unset"}
 

@@ -19,6 +19,11 @@ from delphis.type.v1 import options_pb2
 from gateway.dialect import is_map, is_secret
 from gateway.openapi import prose
 from gateway.openapi.comments import Comments
+from services.auth.audit_listing import ENTRIES
+from services.inventory.jobs.listing import JOBS
+from services.inventory.kinds import KINDS
+from services.inventory.resources.lists import list_of
+from services.inventory.storages.listing import ACCESS_INFOS, STORAGES
 from tests.gateway.library import Library
 from tests.gateway.support import SERVICES
 from tests.openapi.conftest import Described, described
@@ -169,6 +174,24 @@ def test_parameters(document: dict[str, Any]) -> None:
     assert related["direction"]["schema"] == {"$ref": "#/components/schemas/RelationDirection"}
     assert "update_mask" in parameters(document, "UpdateStorage")
     assert {"fields", "If-None-Match"} & set(parameters(document, "SyncStorage")) == set()
+
+
+def test_lists_name_the_fields_they_are_filtered_by(document: dict[str, Any]) -> None:
+    """In the contract those of the lists are named; each is a parameter."""
+    lists = {f"List{kind.rpc}": list_of(kind.name, "all") for kind in KINDS.values()}
+    lists |= {"ListStorages": STORAGES, "ListAccessInfos": ACCESS_INFOS, "ListJobs": JOBS, "ListAuditEntries": ENTRIES}
+    for method in METHODS:
+        named = list(method.GetOptions().Extensions[options_pb2.rest].filter_fields)
+        spec = lists.pop(method.name, None)
+        assert bool(named) == (spec is not None), method.name
+        if spec is not None:
+            plain = [name for name, field in spec.fields.items() if field.type != "map" and "." not in name]
+            assert sorted(named) == sorted(plain), f"{method.name}: name them as filter_fields in the proto"
+            assert set(named) <= set(parameters(document, method.name)), method.name
+    assert not lists
+    volumes = parameters(document, "ListVolumes")
+    assert volumes["status"]["schema"] == {"$ref": "#/components/schemas/VolumeStatus"}
+    assert volumes["missing"]["schema"] == {"type": "boolean"}
 
 
 def test_secrets_go_in_and_never_out(document: dict[str, Any]) -> None:
