@@ -30,7 +30,7 @@ class Ended:
     err: str
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """A running Delphis."""
     with up(tmp_path_factory.mktemp("core")) as running:

@@ -26,7 +26,7 @@ from tests.importing.delfin import (
     tasks,
     volumes,
 )
-from tests.support.up import Up, up, wait_for
+from tests.support.up import Up, fake_array, up, wait_for
 
 
 def url_of(delfin: Delfin) -> str:
@@ -151,12 +151,33 @@ def test_what_comes_with_a_warning(core: Up, delfin: Delfin) -> None:
 
 
 def test_one_storage_alone(core: Up, delfin: Delfin) -> None:
-    wanted, other = delfin.array(30), delfin.array(31)
+    wanted, other = delfin.storage(serial_number=" SN-30 ", firmware_version="7.1", location="HK"), delfin.array(31)
+    delfin.access(wanted, rest=rest(30))
     nowhere = str(uuid.uuid4())
     ended = import_delfin(core, url_of(delfin), "-o", "json", "--only", wanted.upper(), "--only", nowhere)
     assert ended.code == 1
     assert outcomes(document(ended)) == {wanted: "imported", nowhere: "failed"}
     assert stored(core, other) is None
+    storage = core.get(f"/v1/storages/{wanted}")
+    assert [storage[name] for name in ("serial_number", "firmware_version", "location")] == ["SN-30", "7.1", "HK"]
+    failed = core.sync(wanted)
+    assert (failed["sync_outcome"], failed["serial_number"]) == ("failed", "SN-30")
+    assert "has the serial number FAKE" in failed["sync_error"]
+
+
+def test_a_storage_over_rest(core: Up) -> None:
+    storage_id = str(uuid.uuid4())
+    body = {**fake_array(35, host="127.31.0.1"), "array": {"name": "from afar", "status": "degraded"}}
+    for imported in (True, False):
+        reply = core.ask("POST", f"/v1/storages/{storage_id}:import", body)
+        assert reply.status == 200, reply
+        assert (reply.json["imported"], reply.json["warnings"]) == (imported, [])
+        assert (reply.json["storage"]["name"], reply.json["storage"]["status"]) == ("from afar", "degraded")
+    bad = core.ask("POST", f"/v1/storages/{storage_id}:import", {**body, "array": {"id": storage_id}})
+    assert (bad.status, bad.json["error_args"]) == (400, ["array.id"])
+    other = core.ask("POST", f"/v1/storages/{uuid.uuid4()}:import", body)
+    assert (other.status, other.json["error_code"]) == (400, "StorageAlreadyExists")
+    assert storage_id in other.json["error_args"]
 
 
 def test_tls_towards_arrays_is_as_the_operator_says(core: Up, delfin: Delfin, tmp_path: Path) -> None:
@@ -227,9 +248,7 @@ def test_the_url_comes_without_the_command_line(core: Up, delfin: Delfin, tmp_pa
         ((), "", {"DELPHIS_DELFIN_URL": url_of(delfin)}),
     ]
     for arguments, stdin, environment in ways:
-        ended = import_delfin(
-            core, "--dry-run", "-o", "json", *arguments, stdin=stdin, process=bool(stdin), **environment
-        )
+        ended = import_delfin(core, "--dry-run", "-o", "json", *arguments, stdin=stdin, **environment)
         assert ended.code == 0, ended
         assert outcomes(document(ended)) == {storage_id: "would_import"}
     assert import_delfin(core, "--url-file", str(file), url_of(delfin)).code == 2
@@ -291,9 +310,11 @@ def test_a_database_in_write_ahead_mode_stays_as_it_is(
 def test_only_an_admin_may_and_a_server_must_be_there(delfin: Delfin, tmp_path_factory: pytest.TempPathFactory) -> None:
     storage_id = delfin.array(90)
     folder = tmp_path_factory.mktemp("tokens")
-    for scope in ("operate", "admin"):
-        (folder / scope).write_text(make_token(folder, scope, scope))
+    (folder / "admin").write_text(make_token(folder, "admin", "admin"))
+    bearer = {"Authorization": f"Bearer {(folder / 'admin').read_text()}"}
     with up(folder, "--auth", "token") as running:
+        made = running.ask("POST", "/v1/tokens", {"name": "operate", "scopes": ["operate"]}, headers=bearer)
+        (folder / "operate").write_text(made.json["secret"])
         for arguments in ((), ("--token-file", str(folder / "operate"))):
             ended = import_delfin(running, url_of(delfin), *arguments)
             assert ended.code == 4, ended
@@ -301,7 +322,6 @@ def test_only_an_admin_may_and_a_server_must_be_there(delfin: Delfin, tmp_path_f
         ended = import_delfin(running, url_of(delfin), "--token-file", str(folder / "admin"))
         assert ended.code == 0, ended
         assert f"imported      {storage_id}" in ended.out
-        bearer = {"Authorization": f"Bearer {(folder / 'admin').read_text()}"}
 
         def imports() -> list[dict[str, Any]]:
             entries = running.ask("GET", "/v1/audit-entries", headers=bearer).json["audit_entries"]
