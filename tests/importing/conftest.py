@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,13 +54,15 @@ def delfin(tmp_path: Path) -> Iterator[Delfin]:
     engine.dispose()
 
 
-def import_delfin(core: Up, *arguments: str, stdin: str = "", process: bool = False, **environment: str) -> Ended:
+def import_delfin(
+    core: Up, *arguments: str, stdin: str = "", process: bool = False, environment: Mapping[str, str] | None = None
+) -> Ended:
     """Runs the command against a core, as a process or, quicker, in this one. It must print nothing secret."""
     line = ["db", "import-delfin", "--server", core.grpc, *arguments]
     if process:
         done = subprocess.run(
             [DELPHIS, *line],
-            env={**os.environ, **environment},
+            env={**os.environ, **(environment or {})},
             input=stdin,
             capture_output=True,
             text=True,

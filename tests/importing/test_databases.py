@@ -95,7 +95,7 @@ def test_a_fleet_moves_over_from_each(core: Up, database: Database) -> None:
     synced = core.sync(storage_id)
     assert synced["sync_outcome"] == "ok", synced
     assert len(core.get(f"/v1/volumes?storage_id={storage_id}")["volumes"]) == 5
-    again = import_delfin(core, DELPHIS_DELFIN_URL=database.url)
+    again = import_delfin(core, environment={"DELPHIS_DELFIN_URL": database.url})
     assert "0 imported, 2 were there already, 0 failed." in again.out
 
 

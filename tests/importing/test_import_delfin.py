@@ -248,7 +248,7 @@ def test_the_url_comes_without_the_command_line(core: Up, delfin: Delfin, tmp_pa
         ((), "", {"DELPHIS_DELFIN_URL": url_of(delfin)}),
     ]
     for arguments, stdin, environment in ways:
-        ended = import_delfin(core, "--dry-run", "-o", "json", *arguments, stdin=stdin, **environment)
+        ended = import_delfin(core, "--dry-run", "-o", "json", *arguments, stdin=stdin, environment=environment)
         assert ended.code == 0, ended
         assert outcomes(document(ended)) == {storage_id: "would_import"}
     assert import_delfin(core, "--url-file", str(file), url_of(delfin)).code == 2
