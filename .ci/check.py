@@ -153,10 +153,11 @@ def checks() -> dict[str, Check]:
     typed = [folder for folder in TYPED if any((REPO / folder).rglob("*.py"))]
     return {
         "pyright": tool("pyright"),
-        "mypy --strict": tool("mypy", "--strict", *typed, "protos/generate.py"),
+        "mypy --strict": tool("mypy", "--strict", *typed, "protos/generate.py", "cli/generate_reference.py"),
         "ruff check": tool("ruff", "check", "--quiet", "."),
         "ruff format": tool("ruff", "format", "--check", "--quiet", "--diff", "."),
         "generated files are current": tool("python", "protos/generate.py", "--check"),
+        "command line reference": tool("python", "cli/generate_reference.py", "--check"),
         "buf lint": tool("buf", "lint"),
         "buf format": tool("buf", "format", "--diff", "--exit-code", "--exclude-path", "protos/google"),
         "wheel contents": wheels_hold_only_ours,

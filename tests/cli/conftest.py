@@ -1,7 +1,8 @@
-"""A server that answers like a small Delphis, and the command line run against it as a process."""
+"""A server that answers like a small Delphis, a real one, and the command line run as a process."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from delphis.driver.v1 import storage_driver_pb2
 from delphis.inventory.v1 import inventory_pb2, inventory_pb2_grpc, job_pb2, job_pb2_grpc
 from delphis.registry.v1 import registry_pb2, registry_pb2_grpc
 from delphis.type.v1 import storage_pb2
+from tests.support.up import Up, up
 
 TOKEN = "token-sentinel-4711"
 COMMAND = Path(sys.executable).with_name("delphis")
@@ -37,6 +39,7 @@ class Server:
     jobs: list[job_pb2.Job] = field(default_factory=list)
     looks_until_done: int = 2
     already_syncing: str = ""
+    page: int = 2
 
     def note(self, request: Any, context: grpc.ServicerContext) -> None:
         metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
@@ -91,9 +94,10 @@ class Inventory(inventory_pb2_grpc.InventoryServiceServicer):
     def ListStorages(self, request: Any, context: Any) -> inventory_pb2.ListStoragesResponse:
         self.server.note(request, context)
         start = int(request.page_token or 0)
-        page = self.server.storages[start : start + 2]
-        more = start + 2 < len(self.server.storages)
-        return inventory_pb2.ListStoragesResponse(storages=page, next_page_token=str(start + 2) if more else "")
+        end = start + self.server.page
+        more = end < len(self.server.storages)
+        page = self.server.storages[start:end]
+        return inventory_pb2.ListStoragesResponse(storages=page, next_page_token=str(end) if more else "")
 
     def DeleteStorage(self, request: Any, context: Any) -> inventory_pb2.DeleteStorageResponse:
         self.server.note(request, context)
@@ -205,3 +209,85 @@ def delphis(*arguments: str, stdin: str | None = "", **environment: str) -> Answ
         check=False,
     )
     return Answer(done.returncode, done.stdout, done.stderr)
+
+
+# Starting Python costs more than most commands: one process runs many of them, each as `main` would be called.
+_MANY = """
+import contextlib, io, json, os, sys
+from delphis.cli.main import main
+lines, answers = sys.stdin, sys.stdout
+
+class Given(io.BytesIO):
+    name = "<stdin>"
+
+for line in lines:
+    arguments, given, environment = json.loads(line)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.stdin = io.TextIOWrapper(Given(given.encode()), encoding="utf-8")
+    out, err, code = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8"), None
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(arguments)
+        except SystemExit as ending:
+            code = ending.code
+    said = []
+    for stream in (out, err):
+        stream.flush()
+        said.append(stream.buffer.getvalue().decode())
+    print(json.dumps([code, *said]), file=answers, flush=True)
+"""
+
+
+class Runner:
+    """A process that runs commands."""
+
+    process: subprocess.Popen[str] | None = None
+
+    def run(self, arguments: tuple[str, ...], stdin: str, environment: dict[str, str]) -> Answer:
+        if self.process is None:
+            command = [sys.executable, "-W", "error", "-c", _MANY]
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps([arguments, stdin, {**os.environ, **environment}]) + "\n")
+        self.process.stdin.flush()
+        return Answer(*json.loads(self.process.stdout.readline()))
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.communicate()
+            self.process = None
+
+
+_RUNNER = Runner()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _runner() -> Iterator[None]:
+    yield
+    _RUNNER.stop()
+
+
+def quick(*arguments: str, stdin: str = "", **environment: str) -> Answer:
+    """As `delphis`, without a process of its own."""
+    return _RUNNER.run(arguments, stdin, environment)
+
+
+def delphis_many(*commands: list[str], **environment: str) -> list[Answer]:
+    """The answers of several commands."""
+    return [quick(*command, **environment) for command in commands]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A real Delphis that the tests of a module share."""
+    with up(tmp_path_factory.mktemp("delphis")) as started:
+        yield started
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's contexts are kept."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "config" / "delphis" / "contexts.json"

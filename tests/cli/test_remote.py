@@ -14,11 +14,11 @@ import pytest
 from delphis.inventory.v1 import job_pb2
 from delphis.type.v1 import access_pb2, storage_pb2
 
-from .conftest import TOKEN, Answer, Server, delphis
+from .conftest import TOKEN, Answer, Server, delphis, quick
 
 
 def call(server: Server, *arguments: str, stdin: str = "", **environment: str) -> Answer:
-    return delphis("--server", server.address, *arguments, stdin=stdin, **environment)
+    return quick("--server", server.address, *arguments, stdin=stdin, **environment)
 
 
 ID = "00000000-0000-0000-0000-000000000001"
@@ -308,7 +308,7 @@ def test_server_that_is_away_or_silent_is_exit_code_3(silent: str) -> None:
 )
 def test_wrong_command_lines_end_with_2(arguments: list[str]) -> None:
     server = () if {"--server", "--context"} & set(arguments) else ("--server", "127.0.0.1:1")
-    answer = delphis(*server, *arguments)
+    answer = quick(*server, *arguments)
     assert answer.code == 2, answer
     assert "Traceback" not in answer.err
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -16,6 +17,7 @@ from google.protobuf.message import Message
 from delphis.cli import cells, tables
 from delphis.cli.failures import WrongSettings
 from delphis.cli.settings import Settings
+from delphis.cli.texts import printable
 
 if TYPE_CHECKING:
     from delphis.cli.cells import Descriptor
@@ -26,7 +28,7 @@ Pages = Iterable[tuple[Sequence[M], bool]]
 TABLE_LIMIT = 1000
 """Rows of a table where nobody said how many; what programs read is complete."""
 
-_UNSEEN = re.compile(r"[\x7f-\x9f]")
+_UNSEEN = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +176,8 @@ def _print_csv(listing: Listing[M], pages: Iterable[Sequence[M]], chosen: Sequen
 
 def _csv(rows: Iterable[Sequence[str]]) -> str:
     file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(rows)
+    shown = [[printable(cell) for cell in row] for row in rows] if sys.stdout.isatty() else rows
+    csv.writer(file, lineterminator="\n").writerows(shown)
     return file.getvalue()
 
 

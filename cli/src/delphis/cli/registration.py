@@ -27,11 +27,15 @@ def access_options(command: Any) -> Any:
     for option in reversed(
         (
             click.option("--host", help="Name or address of the array's management."),
-            click.option("--port", type=click.IntRange(0, 65535)),
-            click.option("--username"),
+            click.option("--port", type=click.IntRange(0, 65535), metavar="PORT", help="TCP port; 0 to 65535."),
+            click.option("--username", help="User of the array."),
             click.option("--password-stdin", is_flag=True, help="Read the password from standard input, do not ask."),
             click.option(
-                "--protocol", type=click.Choice(["rest", "ssh", "cli", "smis"]), default="rest", show_default=True
+                "--protocol",
+                type=click.Choice(["rest", "ssh", "cli", "smis"]),
+                default="rest",
+                show_default=True,
+                help="Which way the options are about.",
             ),
             click.option("--array-tls", type=click.Choice(TLS_MODES), help="TLS towards the array [default: verify]"),
             click.option("--array-ca", type=file, help="PEM file of authorities to trust."),

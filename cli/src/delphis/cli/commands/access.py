@@ -46,7 +46,7 @@ def access() -> None:
 
 
 @access.command("list")
-@click.option("--limit", type=click.IntRange(1), help="Items to print. [default for tables: 1000]")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Items to print. [default for tables: 1000]")
 @click.option("--all", "everything", is_flag=True, help="Print all items. [default but for tables]")
 @click.option("--columns", metavar="NAMES", help="Fields to print, joined by commas.")
 @pass_settings

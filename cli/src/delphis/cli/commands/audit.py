@@ -26,7 +26,7 @@ def audit() -> None:
 
 @audit.command("list")
 @click.option("--filter", "expression", default="", metavar="EXPRESSION", help="Such as 'caller = ops'.")
-@click.option("--limit", type=click.IntRange(1), help="Entries to print. [default for tables: 1000]")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Entries to print. [default for tables: 1000]")
 @click.option("--all", "everything", is_flag=True, help="Print all entries. [default but for tables]")
 @click.option("--columns", metavar="NAMES", help="Fields to print, joined by commas.")
 @pass_settings

@@ -49,7 +49,7 @@ def changes() -> None:
 @changes.command("list")
 @click.option("--storage", metavar="NAME_OR_ID", shell_complete=complete_storage, help="Only those of this storage.")
 @click.option("--kind", default="", help="Only those of this kind, singular, such as volume.")
-@click.option("--limit", type=click.IntRange(1), help="Changes to print. [default for tables: 1000]")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Changes to print. [default for tables: 1000]")
 @click.option("--all", "everything", is_flag=True, help="Print all changes. [default but for tables]")
 @click.option("--columns", metavar="NAMES", help="Fields to print, joined by commas.")
 @pass_settings
@@ -78,7 +78,7 @@ def list_changes(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Keep the place in this file, and go on from there the next time.",
 )
-@click.option("--limit", type=click.IntRange(1), help="End after so many changes.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="End after so many changes.")
 @click.option("--no-retry", is_flag=True, help="End when the server goes away, instead of trying again.")
 @pass_settings
 def watch(
@@ -91,10 +91,10 @@ def watch(
     limit: int | None,
     no_retry: bool,
 ) -> None:
-    """Print changes as they happen, from now on, until Ctrl-C.
+    """Print changes as they happen.
 
-    No change is lost or printed twice while the server or the network is away: the watch goes on where it was. With
-    --state-file that holds for later calls too. JSON is one object a line.
+    It begins now, and goes on until Ctrl-C. No change is lost or printed twice while the server or the network is away:
+    the watch goes on where it was. With --state-file that holds for later calls too. JSON is one object a line.
     """
     if resume is not None and from_start:
         raise WrongSettings("--resume and --from-start contradict each other: give one")

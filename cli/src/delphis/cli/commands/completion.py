@@ -15,7 +15,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete our commands, options, and names of storages.
+    """Print what makes a shell complete our commands.
 
     \b
     bash:  eval "$(delphis completion bash)"        in ~/.bashrc

@@ -29,7 +29,7 @@ def jobs() -> None:
 @click.option("--storage", metavar="NAME_OR_ID", shell_complete=complete_storage, help="Only those of this storage.")
 @click.option("--state", type=click.Choice(STATES), help="Only those in this state.")
 @click.option("--filter", "expression", default="", metavar="EXPRESSION", help="Such as 'type = sync'.")
-@click.option("--limit", type=click.IntRange(1), help="Jobs to print. [default for tables: 1000]")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Jobs to print. [default for tables: 1000]")
 @click.option("--all", "everything", is_flag=True, help="Print all jobs. [default but for tables]")
 @click.option("--columns", metavar="NAMES", help="Fields to print, joined by commas.")
 @pass_settings

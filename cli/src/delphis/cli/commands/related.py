@@ -30,7 +30,7 @@ LISTING = Listing(
 )
 @click.option("--depth", type=click.IntRange(1, 6), default=6, show_default=True, help="Steps to walk.")
 @click.option("--kind", default="", help="Only this kind, singular, such as storage_host.")
-@click.option("--limit", type=click.IntRange(1), help="Items to print. [default for tables: 1000]")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Items to print. [default for tables: 1000]")
 @click.option("--all", "everything", is_flag=True, help="Print all items. [default but for tables]")
 @click.option("--columns", metavar="NAMES", help="Fields to print, joined by commas.")
 @pass_settings
@@ -44,7 +44,10 @@ def related(
     everything: bool,
     columns: str | None,
 ) -> None:
-    """Walk from the resource with ID, of any kind, to what it lies on and what uses it, nearest first."""
+    """Walk from a resource to what it lies on and what uses it.
+
+    ID is that of a resource of any kind. What is nearest comes first.
+    """
     LISTING.chosen(columns)
     wanted = limit_of(settings, limit, everything)
     request = relation_pb2.ListRelatedRequest(

@@ -29,7 +29,9 @@ def list_options(command: Any) -> Any:
         (
             click.option("--filter", "expression", default="", metavar="EXPRESSION", help="Such as 'status = normal'."),
             click.option("--order-by", default="", metavar="FIELDS", help="Such as 'name' or 'created_at desc'."),
-            click.option("--limit", type=click.IntRange(1), help="Items to print. [default for tables: 1000]"),
+            click.option(
+                "--limit", type=click.IntRange(1), metavar="N", help="Items to print. [default for tables: 1000]"
+            ),
             click.option("--all", "everything", is_flag=True, help="Print all items. [default but for tables]"),
             click.option("--columns", metavar="NAMES", help="Fields to print, joined by commas: id,name,status."),
         )

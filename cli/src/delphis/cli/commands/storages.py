@@ -50,7 +50,9 @@ def register_options(command: Any) -> Any:
             click.argument("model"),
             registration.access_options,
             click.option("--name", help="Your name for the array."),
-            click.option("--label", multiple=True, metavar="KEY=VALUE", callback=registration.pairs),
+            click.option(
+                "--label", multiple=True, metavar="KEY=VALUE", callback=registration.pairs, help="Label to set."
+            ),
             click.option("--interval", metavar="TIME", help="Time between two syncs, such as 15min. [default: 15min]"),
         )
     ):
