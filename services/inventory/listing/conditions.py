@@ -67,9 +67,10 @@ def checked(tree: Tree | None, spec: ListSpec) -> Condition:
 def unknown(where: str, name: str, spec: ListSpec) -> CallError:
     """No field has the name."""
     name = name[:80]
+    names = ", ".join(spec.names(sortable=where == "order_by"))
     return CallError(
         "INVALID_INPUT",
-        f"Invalid input for field/attribute {name}. The {where} of {spec.name} takes {', '.join(spec.names())}.",
+        f"Invalid input for field/attribute {name}. The {where} of {spec.name} takes {names}.",
         metadata={"field": name},
     )
 

@@ -105,6 +105,8 @@ class ListSpec:
         """The field with a resolved name."""
         return self.maps[name.removesuffix(".KEY")] if name.endswith(".KEY") else self.fields[name]
 
-    def names(self) -> list[str]:
-        """All names, for a caller who used another."""
-        return sorted([*self.fields, *self.aliases, *(f"{name}.KEY" for name in self.maps)])
+    def names(self, *, sortable: bool = False) -> list[str]:
+        """All names, or those to order by, for a caller who used another."""
+        found = {**self.fields, **{name: self.fields[of] for name, of in self.aliases.items()}}
+        found |= {f"{name}.KEY": field for name, field in self.maps.items()}
+        return sorted(name for name, field in found.items() if field.sortable or not sortable)

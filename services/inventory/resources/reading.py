@@ -70,9 +70,9 @@ def _scope(storage_no: int | None) -> dict[str, int]:
 
 
 def _page_of_one(connection: Connection, kind: Kind, wanted: Listing, storage_no: int) -> Page:
-    walks = None
-    if wanted.request.skip <= CHEAP_SKIP:
-        walks = _walks(connection, kind, wanted, conjuncts(wanted.condition), {storage_no: 0})
+    walks, parts = None, conjuncts(wanted.condition)
+    if parts and wanted.request.skip <= CHEAP_SKIP:
+        walks = _walks(connection, kind, wanted, parts, {storage_no: 0})
     if walks is None or len(walks) == 1:
         return wanted.run(connection, _scope(storage_no))
     page = merged_page(connection, wanted, walks)
