@@ -210,6 +210,8 @@ class RawHost(grpc.GenericRpcHandler):
                 yield pb.ListVolumesResponse()
             case "no_ids":
                 answer.items[0].ClearField("native_volume_id")
+            case "much_native":
+                answer.items[0].native.update({f"key {key}": "value" for key in range(40)})
             case "core_owned":
                 answer.items[0].storage_id = "another"
             case "foreign_fields":

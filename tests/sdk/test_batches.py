@@ -177,3 +177,40 @@ def test_a_driver_that_gives_way_is_asked_between_chunks() -> None:
     ):
         pass
     assert len(turns) == 10
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=30), st.text(max_size=1500), max_size=60),
+    st.randoms(use_true_random=False),
+)
+def test_the_vendors_own_words_are_bounded(words: dict[str, str], random: Any) -> None:
+    shuffled = list(words.items())
+    random.shuffle(shuffled)
+    found: list[dict[str, str]] = []
+    for each in (words, dict(shuffled)):
+        context = Context()
+        volume = Volume(native_volume_id="1", native=each)
+        (message,) = cut([volume], context=context)
+        (sent,) = message.items
+        kept = dict(sent.native)
+        assert len(kept) <= 32
+        assert sum(len(key.encode()) + len(value.encode()) for key, value in kept.items()) <= 4096
+        assert kept.items() <= words.items()
+        assert dict(volume.native) == words, "the driver's own message is not touched"
+        warned = [warning.message for warning in message.warnings]
+        assert bool(warned) == (kept != words)
+        assert message.complete
+        found.append(kept)
+    assert found[0] == found[1]
+
+
+def test_words_that_fit_are_kept_beside_one_that_does_not() -> None:
+    words = {"b": "x" * 5000, **{f"c{number:02}": "y" for number in range(40)}}
+    context = Context()
+    items = [Volume(native_volume_id=str(number), native=words) for number in range(3)]
+    (message,) = cut(items, context=context)
+    assert [sorted(item.native) for item in message.items] == [[f"c{number:02}" for number in range(32)]] * 3
+    (warning,) = message.warnings
+    assert warning.message.startswith("Volume.native has more than 32 keys or 4096 bytes")
+    assert warning.reason == errors_pb2.REASON_DRIVER_BROKE_CONTRACT

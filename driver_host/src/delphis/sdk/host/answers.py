@@ -15,6 +15,7 @@ from delphis.sdk import errors
 from delphis.sdk.context import Context
 from delphis.sdk.driver import StorageDriver
 from delphis.sdk.host.contract import FIRST_CORE_OWNED, Method
+from delphis.sdk.host.natives import cut_natives
 from delphis.sdk.host.workers import Job
 from delphis.sdk.redaction import one_line
 from delphis.sdk.status import as_driver_error, reason_value
@@ -39,6 +40,7 @@ def get_storage(driver: StorageDriver, context: Context, request: pb.GetStorageR
         if field.number >= FIRST_CORE_OWNED:
             message.ClearField(field.name)
             context.warn(f"Storage.{field.name} belongs to the inventory: left out.", reason=errors.DriverBrokeContract)
+    cut_natives([message], context)
     answer.warnings.extend(context.warnings)
     return answer
 

@@ -71,6 +71,8 @@ class Item:
     core_owned: tuple[str, ...]
     """Fields with presence that only the inventory sets."""
     core_owned_repeated: tuple[str, ...]
+    has_native: bool
+    """It may hold the vendor's own words."""
 
 
 @cache
@@ -83,6 +85,7 @@ def item_of(method: Method) -> Item:
         native_id=_native_id(descriptor),
         core_owned=tuple(field.name for field in owned if not is_repeated(field)),
         core_owned_repeated=tuple(field.name for field in owned if is_repeated(field)),
+        has_native="native" in descriptor.fields_by_name,
     )
 
 
