@@ -90,10 +90,10 @@ def find(
         tls: For a TCP endpoint.
         pass_env: Names of variables that the program needs beside those of the protocol.
     """
-    if (driver is None) and (command is None) == (endpoint is None):
-        raise UsageError("Name what to check: a folder or file, --exec COMMAND, or --endpoint ADDRESS.")
     if command is not None and endpoint is not None:
-        raise UsageError("--exec and --endpoint go together as little as two hosts at a place: name one.")
+        raise UsageError("--exec starts a host and --endpoint names one that runs: give one of them.")
+    if driver is None and command is None and endpoint is None:
+        raise UsageError("Name what to check: a folder or file, --exec COMMAND, or --endpoint ADDRESS.")
     base = _of_path(str(driver)) if driver is not None else Subject(title="")
     if command is not None:
         words = tuple(shlex.split(command) if isinstance(command, str) else command)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import termios
 import threading
+import time
+from array import array
 from collections.abc import Callable
 
 MOST_LINES = 5_000
 LONGEST_LINE = 64 * 1024
+_MOMENT = 0.02
 
 OnLine = Callable[[bytes], None]
 
@@ -21,12 +26,31 @@ class Output:
         self.bytes = 0
         self._kept: list[bytes] = []
         self._on_line = on_line
+        self._descriptor = descriptor
         self._thread = threading.Thread(target=self._read, args=(descriptor,), name="host output", daemon=True)
         self._thread.start()
 
     def finish(self, timeout: float = 5.0) -> None:
         """Waits for the rest; to be called when the process has ended."""
         self._thread.join(timeout)
+
+    def settle(self, most: float = 2.0) -> None:
+        """Waits until what was printed so far has been read: the pipe is empty, and stays so for a moment."""
+        end = time.monotonic() + most
+        while time.monotonic() < end:
+            before = self.bytes
+            time.sleep(_MOMENT)
+            if self.bytes == before and not self._waiting():
+                return
+
+    def _waiting(self) -> int:
+        """Bytes in the pipe that nobody has read."""
+        count = array("i", [0])
+        try:
+            fcntl.ioctl(self._descriptor, termios.FIONREAD, count)
+        except OSError:  # closed: all has been read
+            return 0
+        return count[0]
 
     @property
     def kept(self) -> list[bytes]:

@@ -108,8 +108,9 @@ def in_answers(bench: Bench) -> Iterator[Problem]:
 
 @demands("secrets.log", "No secret of the access info is in what the host prints.")
 def in_log(bench: Bench) -> Iterator[Problem]:
-    _ = bench.started_host
+    host = bench.started_host
     _watched(bench)
+    host.output.settle()
     yield from _leaked(bench, "log", "Don't print it, nor what was sent to the array.")
 
 

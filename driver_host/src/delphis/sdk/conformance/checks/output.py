@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from delphis.sdk.conformance.bench import Bench
@@ -24,7 +23,7 @@ def quiet(bench: Bench) -> Iterator[Problem]:
     for rpc in names:
         before = host.output.lines
         bench.call(rpc)
-        time.sleep(0.02)  # its last lines may come after its answer
+        host.output.settle()  # its last lines may come after its answer
         printed = host.output.lines - before
         if printed > _LINES_A_CALL:
             yield Problem(f"It printed {printed} lines.", rpc, "Log at DEBUG what is about single resources.")
@@ -32,7 +31,9 @@ def quiet(bench: Bench) -> Iterator[Problem]:
 
 @demands("output.text", "What the host prints is UTF-8 text.")
 def text(bench: Bench) -> Iterator[Problem]:
-    for line in bench.started_host.output.kept:
+    host = bench.started_host
+    host.output.settle()
+    for line in host.output.kept:
         try:
             decoded = line.decode("utf-8")
         except UnicodeDecodeError:
