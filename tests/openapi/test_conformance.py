@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 from openapi_schema_validator import OAS31Validator
@@ -31,6 +32,31 @@ def test_answers_conform(running: Up) -> None:
     assert not problems, "\n\n".join(problems)
     assert fuzzer.calls >= 2 * len(fuzzer.operations())
     assert fuzzer.statuses[200] > len(fuzzer.operations()) / 2
+
+
+def test_each_field_that_is_offered_filters(running: Up) -> None:
+    """The value that an item has finds the item."""
+    document = running.get("/v1/openapi.json")
+    asked = 0
+    for path, item in document["paths"].items():
+        if "{" in path or not item.get("get", {}).get("operationId", "").startswith("List"):
+            continue
+        offered = [
+            one["name"] for one in item["get"]["parameters"] if "Only items in which" in one.get("description", "")
+        ]
+        answer = item["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        [key] = document["components"]["schemas"][answer]["required"]
+        listed = running.get(f"{path}?limit=1")[key] if offered else []
+        for name in offered if listed else ():
+            value = listed[0].get(name)
+            if value is None:
+                continue
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            found = running.get(f"{path}?{urlencode({name: text})}")[key]
+            assert listed[0] in found, (path, name, text)
+            assert {one[name] for one in found} == {value}
+            asked += 1
+    assert asked > 100
 
 
 def test_watches_conform(running: Up) -> None:
