@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from delphis.sdk import errors
 from delphis.sdk.context import Context
 from delphis.sdk.host.contract import Item, Method, item_of
-from delphis.sdk.host.natives import cut_natives
+from delphis.sdk.host.natives import cut_natives, may_be_too_much
 
 MOST_ITEMS = 500
 MOST_BYTES = 1 << 20
@@ -76,7 +76,7 @@ def _add(response: Any, chunk: Sequence[Any], item: Item, method: Method, contex
     except TypeError:
         _typed(chunk, item, method)
         raise
-    if item.has_native:
+    if item.has_native and may_be_too_much(chunk):
         cut_natives(response.items[begin:], context)
     # A driver sets what the inventory owns only by mistake, so look first.
     for name in item.core_owned:

@@ -15,17 +15,22 @@ MOST_BYTES = 4096
 _native = attrgetter("native")
 
 
+def may_be_too_much(messages: Sequence[Any]) -> bool:
+    """Whether `cut_natives` should look at these. Quick, for messages whose words are few."""
+    # What is shorter as a whole can't have too many bytes of words.
+    return any(map(_native, messages)) and any(
+        len(message.native) > MOST_KEYS or message.ByteSize() > MOST_BYTES for message in messages
+    )
+
+
 def cut_natives(messages: Sequence[Any], context: Context) -> None:
     """Leaves out what is too much of each message's `native`, and says so in a warning.
 
     Keys are taken in their order, as long as they fit: the same words always leave the same, however the driver put
     them together.
     """
-    if not any(map(_native, messages)):
-        return
     for message in messages:
-        # What is shorter as a whole can't have too many bytes of words; most messages are.
-        if len(message.native) > MOST_KEYS or (message.ByteSize() > MOST_BYTES and _size(message.native) > MOST_BYTES):
+        if len(message.native) > MOST_KEYS or _size(message.native) > MOST_BYTES:
             _cut(message)
             context.warn_once(
                 f"{message.DESCRIPTOR.name}.native has more than {MOST_KEYS} keys or {MOST_BYTES} bytes: what is too "
