@@ -1,4 +1,4 @@
-"""From JSON to messages: strict, and with errors that name the field."""
+"""From JSON to messages: strict, and with errors that name the field. `construct` does the same where all is well."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from gateway import scalars
+from gateway.construct import Constructors, Read
 from gateway.dialect import Dialect, is_map, is_object_when_unset
 from gateway.jsontext import kind_of, shown
 from gateway.wellknown_decode import Fill, well_known
@@ -25,6 +26,11 @@ class Decoders:
         self.dialect = dialect
         self.pool = pool
         self._fills: dict[str, Fill] = {}
+        self._constructors = Constructors(self)
+
+    def read(self, message: Descriptor) -> Read:
+        """What makes a message of this type from a JSON value."""
+        return self._constructors.of(message)
 
     def of(self, message: Descriptor) -> Fill:
         """What fills a message of this type from a JSON value."""

@@ -62,6 +62,7 @@ class Encoders:
             "B": wellknown.base64_text,
             "F": wellknown.finite,
             "F32": wellknown.float32,
+            "EPOCH": (0, 0),
         }
         self._names: dict[str, str] = {}
 
@@ -149,6 +150,9 @@ class _Source:
         zero = _ZERO.get(_python_type(field))
         if zero is None or _has_other_default(field):
             unset = "{}" if self._dialect.delfin and is_object_when_unset(field) else "None"
+            if field.message_type is not None and field.message_type.full_name == _TIMESTAMP:
+                # As below: the epoch is the default.
+                return f"(T[k] if (k := ((t := {get}).seconds, t.nanos)) != EPOCH or {there} else {unset})"
             return f"({self._value(field, get)} if {there} else {unset})"
         # Asking for presence costs more than reading: it is asked only where the value is the default.
         value = self._value(field, "x")

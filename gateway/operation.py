@@ -165,13 +165,13 @@ class Reader:
             for path in self._path_fields:
                 if isinstance(value, dict) and path in value:
                     raise invalid(path, "The path gives it already.")
-            self._decoders.of(self._message)(message, value, "")
+            message.MergeFrom(self._decoders.read(self._message)(value, ""))
         else:
             field = self._message.fields_by_name[self._body]
             if field.message_type is not None and not field.is_repeated:
                 inner = getattr(message, field.name)
                 inner.SetInParent()
-                self._decoders.of(field.message_type)(inner, value, "")
+                inner.MergeFrom(self._decoders.read(field.message_type)(value, ""))
             else:
                 self._decoders.field(field)(message, value, self._body)
         if self._mask and isinstance(value, dict) and not message.HasField(_MASK):

@@ -23,11 +23,14 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _TOO_LARGE_FOR_FLOAT32 = 3.4028235677973366e38  # from here on rounding gives infinity
 
+_TOO_LARGE = 2.0**63
+"""What is as large as this may have been another integer: the reader of JSON makes a float of one beyond 64 bits."""
+
 _INT32 = (-(2**31), 2**31 - 1)
 _UINT32 = (0, 2**32 - 1)
 _INT64 = (-(2**63), 2**63 - 1)
 _UINT64 = (0, 2**64 - 1)
-_RANGES = {
+RANGES = {
     FieldDescriptor.TYPE_INT32: _INT32,
     FieldDescriptor.TYPE_SINT32: _INT32,
     FieldDescriptor.TYPE_SFIXED32: _INT32,
@@ -45,8 +48,8 @@ def converter(field: FieldDescriptor, dialect: Dialect) -> Convert:
     """What turns a JSON value into the field's type, or says INVALID_INPUT."""
     if field.enum_type is not None:
         return _enum(field.enum_type, dialect)
-    if field.type in _RANGES:
-        return _integer(*_RANGES[field.type])
+    if field.type in RANGES:
+        return _integer(*RANGES[field.type])
     if field.type == FieldDescriptor.TYPE_BOOL:
         return boolean
     if field.type == FieldDescriptor.TYPE_STRING:
@@ -67,9 +70,11 @@ def _integer(low: int, high: int) -> Convert:
     def convert(value: object, path: str) -> int:
         if type(value) is int:
             number = value
-        elif (type(value) is str and _INTEGER.fullmatch(value)) or (type(value) is float and value.is_integer()):
+        elif (type(value) is str and _INTEGER.fullmatch(value)) or (
+            type(value) is float and value.is_integer() and abs(value) < _TOO_LARGE
+        ):
             number = int(value)
-        elif type(value) is str:
+        elif type(value) is str or (type(value) is float and value.is_integer()):
             raise invalid(path, f"It must be an integer from {low} to {high}.")
         else:
             raise invalid(path, f"It must be an integer, not {kind_of(value)}.")
@@ -140,6 +145,18 @@ def _float32(value: object, path: str) -> float:
     if math.isfinite(number) and abs(number) >= _TOO_LARGE_FOR_FLOAT32:
         raise invalid(path, "It is larger than a 32-bit floating-point number can be.")
     return number
+
+
+def enum_numbers(enum: EnumDescriptor, dialect: Dialect) -> dict[str, int]:
+    """The numbers of the texts that the dialect writes, and of the values' names."""
+    numbers = {value.name: value.number for value in reversed(enum.values)}
+    if dialect.delfin:
+        texts = {number: text for number, text in enum_texts(enum).items() if text is not None}
+        # A text wins over the name of another value, whatever its case: as `_enum` has it.
+        taken = {text.lower() for text in texts.values()}
+        numbers = {name: number for name, number in numbers.items() if name.lower() not in taken}
+        numbers |= {text: number for number, text in reversed(texts.items())}
+    return numbers
 
 
 def _enum(enum: EnumDescriptor, dialect: Dialect) -> Convert:

@@ -97,7 +97,7 @@ def test_beside_the_core(tmp_path: Path) -> None:
     ],
 )
 def test_options_that_are_none(options: tuple[str, ...], says: str) -> None:
-    given = {"--backend": [], "--backend-ca": []}  # type: dict[str, list[str]]
+    given: dict[str, list[str]] = {"--backend": [], "--backend-ca": []}
     for name, value in zip(options[::2], options[1::2], strict=True):
         given[name].append(value)
     with pytest.raises(StartFailure, match=says):

@@ -16,10 +16,12 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.codec import filled
 from delphis import descriptors
 from delphis.type.v1 import alert_pb2, block_pb2, metric_pb2
 from gateway import jsontext
 from gateway.codecs import Codecs
+from gateway.decode import _MessageReader
 from gateway.dialect import DELFIN, STANDARD, Dialect, exact
 from services.calls.errors import CallError
 from tests.gateway.messages import is_map, is_secret, messages, oracle
@@ -52,6 +54,10 @@ def encoded_text(message: Any, dialect: Dialect) -> bytes:
 
 
 def decoded(message: Any, dialect: Dialect, text: bytes) -> Any:
+    return CODECS.decoders(dialect).read(message)(jsontext.parse(text), "")
+
+
+def decoded_strictly(message: Any, dialect: Dialect, text: bytes) -> Any:
     result = GetMessageClass(message)()
     CODECS.decoders(dialect).of(message)(result, jsontext.parse(text), "")
     return result
@@ -59,6 +65,19 @@ def decoded(message: Any, dialect: Dialect, text: bytes) -> Any:
 
 def test_contract_is_all_there() -> None:
     assert len(CONTRACT) > 100
+
+
+def test_every_message_of_the_contract() -> None:
+    """Once, with all fields set; the tests below have random ones."""
+    for descriptor in CONTRACT:
+        message = filled(descriptor)
+        assert encoded(message, DELFIN) == oracle(message, delfin=True, int64_text=False), descriptor.full_name
+        assert encoded(message, STANDARD) == oracle(message, delfin=False, int64_text=True), descriptor.full_name
+        for names in (False, True):
+            text = json_format.MessageToJson(message, preserving_proto_field_name=names).encode()
+            assert decoded(descriptor, STANDARD, text) == message, descriptor.full_name
+        without_secrets(message)
+        assert decoded(descriptor, DELFIN, encoded_text(message, DELFIN)) == message, descriptor.full_name
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
@@ -145,6 +164,155 @@ def test_anything_else_is_refused_with_a_name(data: st.DataObject) -> None:
             assert error.reason in ("INVALID_INPUT", "MALFORMED_REQUEST_BODY")
             orjson.dumps(error.message)
             error.status().SerializeToString()
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@given(st.data())
+def test_the_fast_reader_takes_what_the_strict_one_takes(data: st.DataObject) -> None:
+    """Also what is nearly right: objects with one thing in them changed."""
+    descriptor = data.draw(st.sampled_from(CONTRACT))
+    dialect = data.draw(st.sampled_from((DELFIN, exact(DELFIN), STANDARD)))
+    value = encoded(data.draw(messages(descriptor)), dialect)
+    if data.draw(st.booleans()):
+        value = mutated(data, value, descriptor)
+    text = json.dumps(value).encode()
+    strict = outcome(lambda: decoded_strictly(descriptor, dialect, text))
+    assert outcome(lambda: decoded(descriptor, dialect, text)) == strict
+
+
+def mutated(data: st.DataObject, value: Any, descriptor: Descriptor) -> Any:
+    """With one value replaced, added or left out, at any depth."""
+    names = [field.name for field in descriptor.fields] + [field.json_name for field in descriptor.fields] + ["x"]
+    path = value
+    while isinstance(path, dict) and path:
+        key = data.draw(st.sampled_from(sorted(path)))
+        inner = path[key]
+        if isinstance(inner, list) and inner and data.draw(st.booleans()):
+            index = data.draw(st.integers(0, len(inner) - 1))
+            if not isinstance(inner[index], dict):
+                inner[index] = data.draw(JSON_VALUES)
+                return value
+            inner = inner[index]
+        if isinstance(inner, dict) and inner and data.draw(st.booleans()):
+            path = inner
+            continue
+        how = data.draw(st.sampled_from(("replace", "add", "remove", "kind")))
+        if how == "remove":
+            del path[key]
+        elif how == "add":
+            path[data.draw(st.sampled_from(names))] = data.draw(JSON_VALUES)
+        elif how == "replace":
+            path[key] = data.draw(JSON_VALUES)
+        else:
+            path[key] = data.draw(
+                st.sampled_from(
+                    (str(inner), [inner], {"a": inner}, True, 0, 1.0, 1.5, "0", -(2**63), 2**64, "", [], {})
+                )
+            )
+        break
+    return value
+
+
+def outcome(work: Callable[[], Message]) -> tuple[bytes, str]:
+    try:
+        return work().SerializeToString(deterministic=True), ""
+    except CallError as error:
+        return b"", f"{error.reason} {error.message}"
+
+
+def test_most_is_read_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the API itself writes does not need the strict reader."""
+
+    def never(*_: object) -> None:
+        pytest.fail("the strict reader was asked")
+
+    for dialect in (DELFIN, STANDARD):
+        decoders = Codecs(POOL).decoders(dialect)
+        for name in ("Volume", "Storage", "RegisterStorageRequest", "Change", "AccessInfo"):
+            descriptor = next(message for message in CONTRACT if message.name == name)
+            message = filled(descriptor)
+            value = jsontext.parse(encoded_text(message, dialect))
+            read = decoders.read(descriptor)
+            expected = read(value, "")
+            monkeypatch.setattr(_MessageReader, "fill", never)
+            again = Codecs(POOL).decoders(dialect).read(descriptor)(value, "")
+            monkeypatch.undo()
+            assert again == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_texts_are_read_as_the_strict_parser_reads_them(data: st.DataObject) -> None:
+    """The same value; and a name given twice is found, however it is written."""
+    text = data.draw(texts())
+    try:
+        expected: object = json.loads(text, object_pairs_hook=jsontext._object)
+    except CallError as error:
+        expected = error.message
+    try:
+        found = jsontext.parse(text.encode())
+    except CallError as error:
+        found = error.message
+    assert found == expected
+
+
+@st.composite
+def texts(draw: st.DrawFn, depth: int = 3) -> str:
+    """JSON with spaces, escapes, and names that may come twice."""
+    space = draw(st.sampled_from(("", " ", "\n ")))
+    kind = draw(st.sampled_from(("object", "array", "string", "number"))) if depth else "string"
+    if kind == "object":
+        pairs = draw(st.lists(st.tuples(quoted(), texts(depth - 1)), max_size=3))
+        return "{" + ",".join(f"{space}{name}{space}:{value}" for name, value in pairs) + "}"
+    if kind == "array":
+        return "[" + ",".join(draw(st.lists(texts(depth - 1), max_size=3))) + space + "]"
+    if kind == "number":
+        return json.dumps(draw(st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)))
+    return draw(quoted())
+
+
+@st.composite
+def quoted(draw: st.DrawFn) -> str:
+    parts = draw(
+        st.lists(st.sampled_from(("a", ":", "{", "]", '\\"', "\\\\", "\\u0022", "\\u0061", "é", "\\/", "")), max_size=4)
+    )
+    return '"' + "".join(parts) + '"'
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b'{"a": 1, "a": 2}', "a. It is given twice"),
+        (b'{"a":1,"\\u0061":2}', "a. It is given twice"),
+        (b'{"a":1,"a":"\\u0022\\u0022"}', "a. It is given twice"),
+        (b'[{"b":{"a:":1,"a:":"{}"}}]', "a:. It is given twice"),
+        (b"[" * 65 + b"]" * 65, "at most 64 levels"),
+        (b'{"a":' * 70 + b"1" + b"}" * 70, "at most 64 levels"),
+        (b"[" * 5000, "at most 64 levels"),
+        (b'{"a":"\xff"}', "not UTF-8 at byte 6"),
+        (b'{"a":\n1,}', "line 2"),
+        (b"", "line 1"),
+        (b"NaN", "a number that is none"),
+        (b"-Infinity", "a number that is none"),
+    ],
+)
+def test_texts_that_are_refused(text: bytes, why: str) -> None:
+    with pytest.raises(CallError) as refused:
+        jsontext.parse(text)
+    assert why in refused.value.message
+
+
+def test_64_levels_are_read() -> None:
+    assert jsontext.parse(b"[" * 64 + b"]" * 64)
+    assert jsontext.parse(b'["' + b"[" * 100 + b'"' + b",[]" * 100 + b"]")
+
+
+@pytest.mark.parametrize("number", [-(2**63) - 1, -(2**63) - 1000, 2**63, 2**64, 10**30])
+def test_integers_that_are_too_large(number: int) -> None:
+    for dialect in (DELFIN, STANDARD):
+        key = "total_capacity" if dialect.delfin else "totalCapacity"
+        with pytest.raises(CallError, match="must be an integer from"):
+            decoded(block_pb2.Volume.DESCRIPTOR, dialect, f'{{"{key}": {number}}}'.encode())
 
 
 @settings(max_examples=300, deadline=None)
