@@ -61,7 +61,7 @@ def write(backends: Iterable[Served], *, version: str, login: bool) -> Document:
         writer = OperationWriter(components, comments, failures, login=login)
         for binding in served.bindings:
             path, fields = paths.split(binding.template)
-            path, fields = _as_known(path, fields, shapes)
+            path, fields = as_known(path, fields, shapes)
             item = items.setdefault(path, {})
             key = paths.key(binding.http_method)
             if key in item:
@@ -81,7 +81,7 @@ def write(backends: Iterable[Served], *, version: str, login: bool) -> Document:
     return document
 
 
-def _as_known(path: str, fields: dict[str, str], shapes: dict[str, str]) -> tuple[str, dict[str, str]]:
+def as_known(path: str, fields: dict[str, str], shapes: dict[str, str]) -> tuple[str, dict[str, str]]:
     """Paths that differ in the names of their parameters alone are one path: the first one's names hold."""
     shape = path
     for name in fields:

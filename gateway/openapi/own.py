@@ -77,7 +77,7 @@ get 64-bit ones as strings. Unknown fields and parameters are refused by name. E
 `.json` at its end, `HEAD` works where `GET` does, and `OPTIONS` tells the methods of a path.
 
 **Lists** come in pages of up to 1,000 items: pass `next_page_token` back as `page_token`, with all else as before.
-Any further parameter with the name of a field keeps the items in which the field equals the value.
+A list can be filtered by the fields that are among its parameters, by labels (`labels.KEY=VALUE`), or with `filter`.
 
 **Errors** have one body, `Error`. `error_code` is what programs go by; the table of each answer
 lists what it can be."""

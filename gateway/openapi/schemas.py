@@ -129,8 +129,6 @@ class Schemas:
         schema: Schema = self._value_of(field, sent=sent)
         if not sent and self._may_be_null(field):
             schema = nullable(schema)
-        if not sent and self._dialect.delfin and is_object_when_unset(field):
-            schema = {"anyOf": [schema, {"type": "object", "maxProperties": 0}]}
         if sent and is_secret(field):
             hidden: Schema = {"format": "password"} if schema.get("type") == "string" else {}
             schema = {**schema, **hidden, "writeOnly": True}
@@ -157,7 +155,7 @@ class Schemas:
         return self.single(field, sent=sent)
 
     def _may_be_null(self, field: FieldDescriptor) -> bool:
-        """Whether answers have null for the field. Fields of a oneof are left out in canonical JSON."""
+        """Whether answers have null for it, not `{}`. Fields of a oneof are left out in canonical JSON."""
         if field.is_repeated or (self._dialect.delfin and is_object_when_unset(field)):
             return False
         if self._dialect.delfin:
