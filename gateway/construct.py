@@ -17,7 +17,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from gateway import scalars
 from gateway.dialect import INT64_TYPES, Dialect, is_map, is_object_when_unset
-from gateway.times import parse_timestamp
+from gateway.times import parse_duration, parse_timestamp
 from gateway.wellknown_decode import Fill
 from services.calls.errors import CallError
 
@@ -27,6 +27,7 @@ Read = Callable[[object, str], Any]
 """A message of a JSON value; the text is the value's path."""
 
 _TIMESTAMP = "google.protobuf.Timestamp"
+_DURATION = "google.protobuf.Duration"
 _NULL_HAS_MEANING = frozenset({"google.protobuf.Value", "google.protobuf.NullValue"})
 _INTEGERS = frozenset(scalars.RANGES)
 
@@ -60,6 +61,7 @@ class Constructors:
         self._scope: dict[str, Any] = {
             "U": Unclear,
             "T": _timestamp if self._dialect.delfin else _zoned,
+            "D": _duration,
             "I": _integer_text,
             "NUMBERS": frozenset({int, float}),
             "BOOLEANS": frozenset({bool}),
@@ -172,6 +174,8 @@ class Constructors:
     def _message(self, message: Descriptor, value: str) -> str:
         if message.full_name == _TIMESTAMP:
             return f"T({value})"
+        if message.full_name == _DURATION:
+            return f"D({value})"
         if message.full_name.startswith("google.protobuf."):
             name = self._names.get(message.full_name)
             if name is None:
@@ -240,6 +244,13 @@ def _zoned(value: Any) -> dict[str, int]:
     if value[-1:] != "Z":
         raise Unclear
     return _timestamp(value)
+
+
+def _duration(value: Any) -> dict[str, int]:
+    parsed = parse_duration(value)
+    if parsed is None:
+        raise Unclear
+    return {"seconds": parsed[0], "nanos": parsed[1]}
 
 
 def _integer_text(value: Any) -> int:

@@ -125,11 +125,17 @@ class _Source:
             if is_secret(field) and not is_map(field):
                 continue
             if self._left_out(field):
-                present.append(f" if H({field.name!r}): d[{key}] = {self._value(field, _get(field))}")
+                present.append(self._if_present(field, key))
             else:
                 always.append(f"  {key}: {self._expression(field)},")
         lines = [f"def {name}(m):", " H = m.HasField", " d = {", *always, " }", *present, " return d"]
         return "\n".join(lines)
+
+    def _if_present(self, field: FieldDescriptor, key: str) -> str:
+        if (_python_type(field) in _ZERO or field.enum_type is not None) and not _has_other_default(field):
+            # As in `_expression`: presence is asked only where the value is the default.
+            return f" if (x := {_get(field)}) or H({field.name!r}): d[{key}] = {self._value(field, 'x')}"
+        return f" if H({field.name!r}): d[{key}] = {self._value(field, _get(field))}"
 
     def _left_out(self, field: FieldDescriptor) -> bool:
         """As protojson's EmitUnpopulated has it: optional scalars and members of a oneof are there only if set."""
