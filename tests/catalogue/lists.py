@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.catalogue.models import MODELS, Model
@@ -16,6 +16,10 @@ VOLUMES = "GET /v1/volumes?storage_id={a}"
 LARGE = "GET /v1/volumes?storage_id={large}"
 
 
+def _rank(key: str) -> Callable[[dict[str, Any]], tuple[bool, Any]]:
+    return lambda item: (item[key] is not None, "" if item[key] is None else item[key])
+
+
 def _sorted(*keys: tuple[str, bool]) -> Any:
     """The items lie in this order: (field, descending), most significant first. Unset comes before any value."""
 
@@ -23,7 +27,7 @@ def _sorted(*keys: tuple[str, bool]) -> Any:
         (items,) = [value for value in reply.json.values() if isinstance(value, list)]
         wanted = list(items)
         for key, descending in reversed(keys):
-            wanted.sort(key=lambda item: item[key] or "", reverse=descending)
+            wanted.sort(key=_rank(key), reverse=descending)
         assert len(items) > 1
         assert [item["id"] for item in items] == [item["id"] for item in wanted]
 
@@ -146,6 +150,10 @@ def sorts() -> Iterator[Row]:
             for direction in ("asc", "desc"):
                 check = _sorted((name, direction == "desc"))
                 yield Row(f"{model.key}-{name}-{direction}", f"{path}?sort={name}:{direction}", check=check)
+        for name in model.sizes:
+            for direction in ("asc", "desc"):
+                ask = f"GET /v1/storages/{{large}}/{model.path}?sort={name}:{direction}"
+                yield Row(f"{model.key}-{name}-{direction}", ask, check=_sorted((name, direction == "desc")))
         for name in sorted(model.unsorted):
             yield Row(f"{model.key}-not-by-{name}-yet", f"{path}?sort={name}:asc", *BAD, said=name)
 

@@ -21,6 +21,8 @@ class Model:
     texts: tuple[str, ...] = ()
     natives: tuple[str, ...] = ()
     integers: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    """The integers that lists are ordered by."""
     flags: tuple[str, ...] = ()
     enums: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     lists: tuple[str, ...] = ()
@@ -52,17 +54,8 @@ class Model:
     @property
     def unsorted(self) -> set[str]:
         """By what Delfin ordered and we don't: fields that stand in the stored message only."""
-        known = {
-            *self.filters,
-            *self.revived.values(),
-            *self.ignored,
-            *self.enums,
-            *ORDERED,
-            *TIMES,
-            "id",
-            "storage_id",
-        }
-        return self.fields - known | ({"worm"} & self.fields)
+        known = {*self.filters, *self.revived.values(), *self.ignored, *self.enums, *ORDERED, *TIMES, *self.sizes}
+        return self.fields - known - {"id", "storage_id"} | ({"worm"} & self.fields)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -81,6 +74,7 @@ MODELS = (
         "native_storage_pool_id",
         texts=("name", "description"),
         integers=(*CAPACITIES, "subscribed_capacity"),
+        sizes=CAPACITIES,
         enums={"status": STATES, "storage_type": ("block", "file", "unified", "unknown")},
         filters=("name", "status", "id", "storage_id", "native_storage_pool_id"),
     ),
@@ -92,6 +86,7 @@ MODELS = (
         texts=("name", "description", "wwn"),
         natives=("native_storage_pool_id",),
         integers=CAPACITIES,
+        sizes=("total_capacity",),
         flags=("compressed", "deduplicated"),
         enums={
             "status": ("available", "error", "normal", "offline", "degraded", "abnormal", "unknown"),
@@ -142,6 +137,7 @@ MODELS = (
         texts=("name", "location", "serial_number", "manufacturer", "model", "firmware"),
         natives=("native_disk_group_id",),
         integers=("speed", "capacity", "health_score"),
+        sizes=("capacity",),
         enums={
             "physical_type": (
                 *("sata", "sas", "ssd", "nl-ssd", "fc", "lun", "ata", "flash", "vmdisk", "nl-sas", "ssd-card"),
@@ -165,6 +161,7 @@ MODELS = (
         texts=("name",),
         natives=("native_pool_id",),
         integers=CAPACITIES,
+        sizes=CAPACITIES,
         flags=("compressed", "deduplicated"),
         enums={
             "status": ("normal", "faulty", "unknown"),

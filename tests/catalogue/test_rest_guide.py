@@ -122,3 +122,9 @@ def test_the_table_of_errors_is_the_contracts() -> None:
     rows = re.findall(r"^\| (\d{3}) \| (.+) \|$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
     told = {(code, int(status)) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)}
     assert told == {(reason.text, reason.http_status) for reason in reasons().values()}
+
+
+def test_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", GUIDE.read_text(encoding="utf-8"))
+    assert len(links) > 1
+    assert [link for link in links if not (GUIDE.parent / link).is_file()] == []
