@@ -258,7 +258,7 @@ def volume(array: int, number: int) -> block_pb2.Volume:
     )
 
 
-ORDERS = ["", "created_at", "name", "name desc", "wwn,name desc", "status", "storage_id", "id", "total_capacity desc"]
+ORDERS = ["", "created_at", "name", "wwn", "name desc", "wwn,name desc", "status", "storage_id", "id", "total_capacity desc"]
 
 
 async def filled(store: Store) -> dict[str, dict[str, str]]:
@@ -323,6 +323,7 @@ async def test_what_sql_finds_is_what_a_look_at_each_finds(store: Store) -> None
             st.just(("storage.labels:env", lambda item: env[item.storage_id] is not None)),
             st.just(("storage.labels.env:*", lambda item: env[item.storage_id] is not None)),
             st.just(("storage.labels.env > a", lambda item: (env[item.storage_id] or "") > "a")),
+            st.just(('wwn > a AND wwn <= "w\uffff"', lambda item: "a" < item.wwn <= "w\uffff")),
             st.just(("status:*", lambda item: item.status != 0)),
         )
 

@@ -125,6 +125,15 @@ def test_whatever_sorts_or_scans_goes_to_a_thread(empty: Connection, kind: str) 
                     assert few or ("TEMP B-TREE" not in plan and (scoped or "filter" not in fields)), (fields, plan)
 
 
+@pytest.mark.parametrize("text", ['name = "db-*"', "name > a AND name <= b"])
+@pytest.mark.parametrize("order_by", ["name", "name desc"])
+def test_a_range_is_walked_from_where_the_page_begins(empty: Connection, text: str, order_by: str) -> None:
+    begin, equal, beyond = plans(empty, wish("volume", True, filter=text, order_by=order_by))
+    for plan in (begin, beyond):
+        assert "volumes_name (storage_no=? AND name>? AND name<?)" in plan
+    assert "volumes_name (storage_no=? AND name=? AND rowid" in equal
+
+
 def test_volumes_of_a_status_and_a_pool_are_found_by_an_index(empty: Connection) -> None:
     wanted = wish("volume", True, filter="native_storage_pool_id = p AND status = normal")
     (first, *_) = plans(empty, wanted)

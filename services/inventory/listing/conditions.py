@@ -13,6 +13,8 @@ from services.inventory.listing.matching import Pattern, behind_prefix
 from services.inventory.listing.spec import Field, ListSpec, Resolved
 
 MAX_ALTERNATIVES = 8
+RANGES = {"begins": (0, 1), "<": (None, 0), "<=": (None, 0), ">": (0, None), ">=": (0, None)}
+"""Operators that an index answers by walking, and which of their values the walk begins and ends at."""
 _ORDERED = {"text", "time", "number"}
 
 
@@ -149,6 +151,16 @@ def alternatives(condition: Condition) -> list[tuple[Condition, ...]]:
     return found
 
 
+def ranges_of(condition: Condition, field: str) -> Iterator[tuple[int | None, int | None]]:
+    """Of the ranges of a field that must hold in any case: the places of the values they begin and end at."""
+    place = 0
+    for part in conjuncts(condition):
+        if isinstance(part, Term) and part.field == field and part.operator in RANGES:
+            low, high = RANGES[part.operator]
+            yield (None if low is None else place + low), (None if high is None else place + high)
+        place += sum(len(term.values) for term in terms_of(part))
+
+
 def shape_of(condition: Condition, values: list[Any]) -> Shape:
     """The condition's shape; its values are added to `values` in their order."""
     if isinstance(condition, Term):
@@ -160,21 +172,28 @@ def shape_of(condition: Condition, values: list[Any]) -> Shape:
     return (word, *(shape_of(part, values) for part in condition.parts))
 
 
-def clause_of(shape: Shape, spec: ListSpec) -> ColumnElement[bool] | None:
-    """The SQL of a shape, with its values as the parameters `value_0`, `value_1`…; None where everything holds."""
-    return _clause(shape, spec, iter(range(1_000_000)))
+def clause_of(shape: Shape, spec: ListSpec, *, without: str = "") -> ColumnElement[bool] | None:
+    """The SQL of a shape, with its values as the parameters `value_0`, `value_1`…; None where everything holds.
+
+    Ranges of the field `without` that must hold in any case are left out.
+    """
+    return _clause(shape, spec, iter(range(1_000_000)), without)
 
 
-def _clause(shape: Shape, spec: ListSpec, places: Iterator[int]) -> ColumnElement[bool] | None:
+def _clause(shape: Shape, spec: ListSpec, places: Iterator[int], without: str) -> ColumnElement[bool] | None:
     word, *rest = shape
     if word == "not":
-        return not_(_clause(rest[0], spec, places))  # type: ignore[arg-type]
-    if word in {"and", "or"}:
-        parts = [part for part in (_clause(one, spec, places) for one in rest) if part is not None]
-        if not parts:
-            return None
-        return and_(*parts) if word == "and" else or_(*parts)
+        return not_(_clause(rest[0], spec, places, ""))  # type: ignore[arg-type]
+    if word == "or":
+        return or_(*(part for one in rest if (part := _clause(one, spec, places, "")) is not None))
+    if word == "and":
+        parts = [part for one in rest if (part := _clause(one, spec, places, without)) is not None]
+        return and_(*parts) if parts else None
     operator, count = rest
+    if word == without and operator in RANGES:
+        for _ in range(count):
+            next(places)
+        return None
     field = spec.named(word)
     kind = field.column.type
     binds = [bindparam(f"value_{next(places)}", required=True, type_=kind) for _ in range(count)]

@@ -14,7 +14,7 @@ import xxhash
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, tuple_
 
 from services.calls.errors import CallError, invalid
-from services.inventory.listing.conditions import Condition, Shape, checked, clause_of, shape_of, unknown
+from services.inventory.listing.conditions import Condition, Shape, checked, clause_of, ranges_of, shape_of, unknown
 from services.inventory.listing.filter import parse_filter
 from services.inventory.listing.matching import Pattern
 from services.inventory.listing.order import Key, parse_order
@@ -134,7 +134,14 @@ class Listing:
         # SQLite finds the place of a value in an index, but not that of a row among equal ones: thus in two steps.
         rows = query("equal")
         parameters["count"] -= len(rows)
-        return rows + query("beyond") if parameters["count"] else rows
+        if not parameters["count"]:
+            return rows
+        # Of two bounds of a walk SQLite takes any: so all ranges begin where this page does.
+        for low, high in ranges_of(self.condition, self.order[0].field):
+            bound = high if self.order[0].descending else low
+            if bound is not None:
+                parameters[f"value_{bound}"] = parameters["key_0"]
+        return rows + query("beyond")
 
     def _token(self, values: Sequence[Any]) -> str:
         return base64.urlsafe_b64encode(orjson.dumps([self.digest, *map(_written, values)])).decode().rstrip("=")
@@ -234,8 +241,8 @@ def _column(spec: ListSpec, name: str) -> ColumnElement[Any]:
     return spec.key if name == KEY else spec.named(name).column
 
 
-def _conditions(spec: ListSpec, shape: Shape) -> list[ColumnElement[bool]]:
-    clause = clause_of(shape, spec)
+def _conditions(spec: ListSpec, shape: Shape, *, without: str = "") -> list[ColumnElement[bool]]:
+    clause = clause_of(shape, spec, without=without)
     return [*spec.always] if clause is None else [*spec.always, clause]
 
 
@@ -247,7 +254,8 @@ def _count(spec: ListSpec, shape: Shape) -> Statement:
 @lru_cache(maxsize=1024)
 def _statement(spec: ListSpec, shape: Shape, order: tuple[Key, ...], where: Where) -> Statement:
     columns = [_column(spec, key.field) for key in order]
-    conditions = _conditions(spec, shape)
+    # Rows that equal the last one in the first key are within each of its ranges.
+    conditions = _conditions(spec, shape, without=order[0].field if where == "equal" else "")
     descending = [key.descending for key in order]
     if where == "behind":
         conditions.append(_behind(columns, descending))

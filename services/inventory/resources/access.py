@@ -7,11 +7,10 @@ from functools import cache
 from typing import NamedTuple
 
 from services.inventory.kinds import Kind
-from services.inventory.listing.conditions import Condition, Term
+from services.inventory.listing.conditions import RANGES, Condition, Term
 from services.inventory.listing.order import Key
 from services.inventory.listing.page import KEY
 
-_RANGES = {"begins", "<", "<=", ">", ">="}
 _CREATED = "created_at"
 
 
@@ -74,4 +73,4 @@ def access_of(kind: Kind, parts: Sequence[Condition], order: Sequence[Key]) -> A
 
 
 def _is_range(part: Condition, field: str) -> bool:
-    return isinstance(part, Term) and part.field == field and (part.operator in _RANGES or field == _CREATED)
+    return isinstance(part, Term) and part.field == field and (part.operator in RANGES or field == _CREATED)
