@@ -6,8 +6,6 @@ import contextlib
 import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import grpc
@@ -18,13 +16,13 @@ from delphis.sdk.conformance.array import Array
 from delphis.sdk.conformance.catalogue import NotRun
 from delphis.sdk.conformance.errors import UsageError
 from delphis.sdk.conformance.leaks import Leaks
+from delphis.sdk.conformance.listing import Listing, resource_methods
 from delphis.sdk.conformance.subject import Subject
 from delphis.sdk.conformance.traps import GivenTrap
-from delphis.sdk.host.contract import Method, item_of, methods
+from delphis.sdk.host.contract import Method, methods
 from delphis.sdk.testing.client import HostClient, Reply
 from delphis.sdk.testing.family import FamilyWatch
 from delphis.sdk.testing.host_process import HostEnded, HostProcess
-from delphis.type.v1 import options_pb2
 from delphis.type.v1.access_pb2 import AccessInfo
 from delphis.type.v1.storage_pb2 import Storage
 
@@ -50,49 +48,6 @@ class Death(NamedTuple):
     rpc: str
     how: str
     tail: list[str]
-
-
-@dataclass
-class Listing:
-    """What a list method answered."""
-
-    method: Method
-    reply: Reply
-    messages: list[Any] = field(default_factory=list[Any])
-
-    @property
-    def rpc(self) -> str:
-        """`ListVolumes`"""
-        return self.method.name
-
-    @property
-    def kind(self) -> str:
-        """`volume`; empty for alerts and points."""
-        return kind_of(self.method)
-
-    @cached_property
-    def items(self) -> list[Any]:
-        """All items of all messages."""
-        return [item for message in self.messages for item in message.items]
-
-    @cached_property
-    def native_ids(self) -> list[str]:
-        """The native ids, in their order."""
-        name = item_of(self.method).native_id
-        return [getattr(item, name) for item in self.items] if name is not None else []
-
-
-def kind_of(method: Method) -> str:
-    """The resource kind that a method lists, singular; empty where it lists none."""
-    if not method.streams:
-        return ""
-    options: Any = item_of(method).kind.DESCRIPTOR.GetOptions()
-    return str(options.Extensions[options_pb2.resource].kind)
-
-
-def resource_methods() -> dict[str, Method]:
-    """The methods that list resources, by kind."""
-    return {kind: method for method in methods().values() if (kind := kind_of(method))}
 
 
 class Bench:
@@ -122,6 +77,8 @@ class Bench:
         self._client: HostClient | None = None
         self._watch: FamilyWatch | None = None
         self._provoking = False
+        self._stack = contextlib.ExitStack()
+        self._second: tuple[HostProcess, HostClient] | None = None
         self._storages: dict[str, str] = {}
         self._listings: dict[tuple[str, int], Listing] = {}
         self._cache: dict[str, Any] = {}
@@ -160,7 +117,8 @@ class Bench:
         self._client = self._watch = self.host = None
 
     def close(self) -> None:
-        """Ends the host."""
+        """Ends the hosts."""
+        self._stack.close()
         self._stop()
 
     @property
@@ -219,6 +177,12 @@ class Bench:
                 raise NotRun(f"another host could not be started: {error}") from None
             finally:
                 client.close()
+
+    def host_under_parent(self) -> tuple[HostProcess, HostClient]:
+        """A second host, whose parent can be killed; the same for all checks until it has ended."""
+        if self._second is None or not self._second[0].alive:
+            self._second = self._stack.enter_context(self.another_host(under_parent=True))
+        return self._second
 
     def _line(self, line: bytes) -> None:
         self.leaks.look(line, "log", line.decode("utf-8", "backslashreplace")[:24] + "…")
@@ -374,8 +338,9 @@ class Bench:
             self._listings[key] = self.list_now(method)
         return self._listings[key]
 
-    def list_now(self, method: Method, target: pb.Target | None = None, **fields: Any) -> Listing:
-        """Lists anew."""
+    def list_now(self, method: Method | str, target: pb.Target | None = None, **fields: Any) -> Listing:
+        """Lists anew: `list_now("ListVolumes")`."""
+        method = methods()[method] if isinstance(method, str) else method
         reply = self.call(method.name, self.request(method.name, target, **fields))
         listing = Listing(method, reply)
         with contextlib.suppress(DecodeError):

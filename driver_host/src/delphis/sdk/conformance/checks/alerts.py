@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from delphis.sdk.conformance.bench import Bench, resource_methods
+from delphis.sdk.conformance.bench import Bench
 from delphis.sdk.conformance.catalogue import NotRun, demands
 from delphis.sdk.conformance.checks.lists import broken_contract, completeness, native_map, sizes
 from delphis.sdk.conformance.checks.values import enum_values
+from delphis.sdk.conformance.listing import resource_methods
 from delphis.sdk.conformance.report import Problem
 from delphis.sdk.host.contract import methods
 from delphis.type.v1.alert_pb2 import SnmpVersion

@@ -10,8 +10,9 @@ import grpc
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 
-from delphis.sdk.conformance.bench import CHANGING, Bench, resource_methods
+from delphis.sdk.conformance.bench import CHANGING, Bench
 from delphis.sdk.conformance.catalogue import demands
+from delphis.sdk.conformance.listing import resource_methods
 from delphis.sdk.conformance.report import Problem
 from delphis.sdk.host.contract import methods
 from delphis.type.v1.access_pb2 import AccessInfo

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from delphis.sdk.conformance.bench import Bench, Listing
+from delphis.sdk.conformance.bench import Bench
 from delphis.sdk.conformance.catalogue import NotRun, demands
+from delphis.sdk.conformance.listing import Listing
 from delphis.sdk.conformance.report import Problem
 from delphis.sdk.host.contract import FIRST_CORE_OWNED, item_of
 from delphis.type.v1 import errors_pb2

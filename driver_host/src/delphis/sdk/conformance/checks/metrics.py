@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from delphis.sdk.conformance.bench import Bench, Listing
+from delphis.sdk.conformance.bench import Bench
 from delphis.sdk.conformance.catalogue import NotRun, demands
 from delphis.sdk.conformance.checks.lists import MOST_BYTES, completeness
+from delphis.sdk.conformance.listing import Listing
 from delphis.sdk.conformance.report import Problem
 from delphis.sdk.host.contract import methods
 

@@ -94,40 +94,35 @@ class _UnderWay:
             yield Problem(f"A list under way at SIGTERM: {reply}.", self._method.name, "Finish it before you exit.")
 
 
-@demands(
-    "process.restart",
-    "A host that is started again is the same driver with another server_id, and needs nothing of the last.",
-)
+@demands("process.restart", "A second process of the driver is the same driver, and needs nothing of the first.")
 def restart(bench: Bench) -> Iterator[Problem]:
     before = bench.info
-    with bench.another_host() as (_host, client):
-        reply = client.call("GetDriverInfo", b"", bench.timeout)
-        if not reply.ok:
-            yield Problem(f"{reply}.", "GetDriverInfo after a restart")
-            return
-        after = bench.answer(reply)
-        if after.server_id == before.server_id:
-            yield Problem("Two processes have the same server_id.", "GetDriverInfo.server_id", "Make it at each start.")
-        for field in ("name", "version"):
-            if getattr(after, field) != getattr(before, field):
-                yield Problem(f"The {field} changed with a restart.", f"GetDriverInfo.{field}")
-        if sorted(after.rpcs) != sorted(before.rpcs):
-            yield Problem("Other methods are announced after a restart.", "GetDriverInfo.rpcs")
-        if bench.storage_reply.ok:
-            read = client.call("GetStorage", bench.request("GetStorage"), bench.timeout)
-            if not read.ok:
-                yield Problem(f"{read}.", "GetStorage after a restart", "A host needs nothing of the one before it.")
+    _, client = bench.host_under_parent()
+    reply = client.call("GetDriverInfo", b"", bench.timeout)
+    if not reply.ok:
+        yield Problem(f"{reply}.", "GetDriverInfo of the second process")
+        return
+    after = bench.answer(reply)
+    if after.server_id == before.server_id:
+        yield Problem("Two processes have the same server_id.", "GetDriverInfo.server_id", "Make it at each start.")
+    for field in ("name", "version"):
+        if getattr(after, field) != getattr(before, field):
+            yield Problem(f"The {field} changed with a restart.", f"GetDriverInfo.{field}")
+    if sorted(after.rpcs) != sorted(before.rpcs):
+        yield Problem("Other methods are announced after a restart.", "GetDriverInfo.rpcs")
+    if bench.storage_reply.ok:
+        read = client.call("GetStorage", bench.request("GetStorage"), bench.timeout)
+        if not read.ok:
+            yield Problem(f"{read}.", "GetStorage after a restart", "A host needs nothing of the one before it.")
 
 
 @demands("process.parent", "The host ends within 5 s of the process that started it.")
 def parent(bench: Bench) -> Iterator[Problem]:
-    with bench.another_host(under_parent=True) as (host, client):
-        if bench.storage_reply.ok:
-            client.call("GetStorage", bench.request("GetStorage"), bench.timeout)
-        host.kill_parent()
-        if not host.wait(_PARENT_GONE):
-            yield Problem(
-                f"It runs {_PARENT_GONE:g} s after its parent was killed.",
-                "the parent's death",
-                "Don't become a daemon, and keep the death signal (PR_SET_PDEATHSIG) that you are started with.",
-            )
+    host, _ = bench.host_under_parent()
+    host.kill_parent()
+    if not host.wait(_PARENT_GONE):
+        yield Problem(
+            f"It runs {_PARENT_GONE:g} s after its parent was killed.",
+            "the parent's death",
+            "Don't become a daemon, and keep the death signal (PR_SET_PDEATHSIG) that you are started with.",
+        )

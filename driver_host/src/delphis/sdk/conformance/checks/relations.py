@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from delphis.sdk.conformance.bench import Bench, Listing
+from delphis.sdk.conformance.bench import Bench
 from delphis.sdk.conformance.catalogue import NotRun, demands
+from delphis.sdk.conformance.listing import Listing
 from delphis.sdk.conformance.report import Problem
 from delphis.sdk.host.contract import item_of
 from delphis.sdk.redaction import is_repeated

@@ -29,6 +29,10 @@ def unknown(bench: Bench) -> Iterator[Problem]:
     for result in results:
         if result.alerts:
             yield Problem(f"It makes {len(result.alerts)} alerts of it.", "ParseAlert", "Look at the trap's OID first.")
+        if result.incomplete:
+            yield Problem(
+                "It says `incomplete`.", "ParseAlert", "That has the array's alerts listed, for each such trap."
+            )
         if result.HasField("warning"):
             yield Problem(f"It warns: {result.warning.message}", "ParseAlert", "It is no error: answer nothing.")
 
