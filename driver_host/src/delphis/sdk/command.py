@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
 import os
 import re
@@ -15,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from delphis.sdk.driver import StorageDriver
+from delphis.sdk.driver_file import NoSingleDriver, only_class
 from delphis.sdk.host.settings import PREFIX, HostSettings, Pair, SettingsError, from_environment
 from delphis.sdk.version import VERSION
 
@@ -70,9 +69,11 @@ def _run(driver: str, endpoint: str | None) -> HostSettings:
     if not path.is_file():
         raise SettingsError(f"There is no file or folder {file}.")
     name = f"local.{re.sub(r'[^a-z0-9]+', '-', path.stem.lower()).strip('-')}"
-    return from_environment(
-        environment.get(PREFIX + "NAME") or name, f"{path.resolve()}:{attribute or _only_class(path)}", environment
-    )
+    try:
+        attribute = attribute or only_class(path)
+    except NoSingleDriver as error:
+        raise SettingsError(str(error)) from None
+    return from_environment(environment.get(PREFIX + "NAME") or name, f"{path.resolve()}:{attribute}", environment)
 
 
 def _from_manifest(folder: Path, environment: dict[str, str]) -> HostSettings:
@@ -109,20 +110,3 @@ def _make_importable(module: str, folder: Path) -> None:
         if (root / place.with_suffix(".py")).is_file() or (root / place / "__init__.py").is_file():
             sys.path.insert(0, str(root))
             return
-
-
-def _only_class(path: Path) -> str:
-    """The name of the one driver in a file."""
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise SettingsError(f"{path} can't be read as Python: {error}.") from None
-    found = [node.name for node in tree.body if isinstance(node, ast.ClassDef) and any(map(_is_driver, node.bases))]
-    if len(found) != 1:
-        what = f"the drivers {', '.join(found)}" if found else "no subclass of StorageDriver"
-        raise SettingsError(f"{path} has {what}: name the class, as in {path}:Class.")
-    return found[0]
-
-
-def _is_driver(base: Any) -> bool:
-    return ast.unparse(base).rpartition(".")[2] == StorageDriver.__name__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import shlex
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from delphis.sdk.conformance.errors import UsageError
-from delphis.sdk.driver import StorageDriver
+from delphis.sdk.driver_file import NoSingleDriver, only_class
 from delphis.sdk.host.settings import Pair
 from delphis.sdk.testing.client import TlsFiles
 from delphis.sdk.testing.host_process import HostProcess
@@ -128,7 +127,10 @@ def _of_path(driver: str) -> Subject:
         raise UsageError(f"{file} is no Python file; for a driver in another language use --exec.")
     stem = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")
     name = f"local.{stem}"
-    driver_class = f"{path.resolve()}:{attribute or _only_class(path)}"
+    try:
+        driver_class = f"{path.resolve()}:{attribute or only_class(path)}"
+    except NoSingleDriver as error:
+        raise UsageError(str(error)) from None
     return Subject(
         title=driver,
         command=_python_host(name, driver_class),
@@ -201,18 +203,3 @@ def _import_root(module: str, folder: Path) -> Path | None:
         if (root / place.with_suffix(".py")).is_file() or (root / place / "__init__.py").is_file():
             return root
     return None
-
-
-def _only_class(path: Path) -> str:
-    """The name of the one driver in a file."""
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UsageError(f"{path} can't be read as Python: {error}.") from None
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    wanted = StorageDriver.__name__
-    found = [c.name for c in classes if any(ast.unparse(base).rpartition(".")[2] == wanted for base in c.bases)]
-    if len(found) != 1:
-        what = f"the drivers {', '.join(found)}" if found else "no subclass of StorageDriver"
-        raise UsageError(f"{path} has {what}: name the class, as in {path}:Class.")
-    return found[0]

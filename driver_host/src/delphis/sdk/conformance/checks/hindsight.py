@@ -13,12 +13,13 @@ from delphis.sdk.status import DOMAIN
 from delphis.type.v1 import errors_pb2, options_pb2
 
 _CALLERS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
-# What only the router or the core says.
-_ROUTERS = frozenset(
+# What a driver or its host may say beside what the contract keeps for arrays (300 to 399).
+_OF_ARRAYS = range(300, 400)
+_OF_HOSTS = frozenset(
     {
-        *("DRIVER_HOST_UNAVAILABLE", "DRIVER_HOST_START_FAILED", "DRIVER_CONFLICT", "ARRAY_QUARANTINED"),
-        *("TARGET_REFUSED", "STORAGE_NOT_FOUND", "STORAGE_DRIVER_NOT_FOUND", "ACCESS_INFO_NOT_FOUND"),
-        *("SERVICE_UNAVAILABLE", "STORE_FAULT", "INTERNAL", "UNAUTHENTICATED", "NOT_AUTHORIZED"),
+        *("STORAGE_BACKEND_NOT_FOUND", "INVALID_RESULTS", "ARRAY_TIMEOUT", "DEADLINE_EXCEEDED", "CANCELLED"),
+        *("DRIVER_FAULT", "DRIVER_BROKE_CONTRACT", "DRIVER_LOAD_FAILED", "DRIVER_OVERLOADED", "OWNER_EPOCH_STALE"),
+        *("INVALID_INPUT", "BAD_REQUEST", "REQUEST_TOO_LARGE", "PROTOCOL_TOO_OLD"),
     }
 )
 # What a gRPC library says by itself.
@@ -71,8 +72,14 @@ def forbidden(bench: Bench) -> Iterator[Problem]:
         reply, where = seen.reply, f"{seen.reply.rpc}, in {seen.check}"
         if reply.code in _CALLERS:
             yield Problem(f"{reply}.", where, "These codes speak of Delphis' caller. Use FAILED_PRECONDITION.")
-        elif reply.reason in _ROUTERS:
-            yield Problem(f"{reply}.", where, "This reason is the router's.")
+        elif reply.reason and not _may_say(reply.reason):
+            yield Problem(f"{reply}.", where, "This reason is the router's or the core's.")
+
+
+def _may_say(reason: str) -> bool:
+    value = errors_pb2.Reason.DESCRIPTOR.values_by_name.get(f"REASON_{reason}")
+    # One that the contract has not is for errors.reasons.
+    return value is None or value.number in _OF_ARRAYS or reason in _OF_HOSTS
 
 
 @demands("errors.messages", "Each error says in a sentence what happened.")
