@@ -142,7 +142,7 @@ RAW_PROCESSES: tuple[tuple[str, str, str], ...] = (
     ("fragile", "0", "malformed.huge"),
     ("one_thread", "4", "deadlines.kept deadlines.cancelled"),
     ("exit_1", "0", "process.drain"),
-    ("hangs_up", "0.6", "process.drain"),
+    ("hangs_up", "0.8", "process.drain"),
     ("same_server_id", "0", "process.restart"),
     ("survives_parent", "0", "process.parent"),
 )

@@ -104,7 +104,8 @@ class Bench:
         try:
             self.host.become_ready(self._client.serves, START_TIMEOUT)
         except HostEnded as error:
-            self.start_problem = str(error)
+            state = f"grpc.health.v1 says {self._client.health('', 1.0)}. " if self.host.alive else ""
+            self.start_problem = state + str(error)
 
     def _stop(self) -> None:
         if self._client is not None:

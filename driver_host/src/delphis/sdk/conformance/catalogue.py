@@ -16,7 +16,7 @@ Run = Callable[["Bench"], Iterable[Problem]]
 
 # In the order in which they run: what ends hosts, and what looks back at the whole run, comes last.
 _MODULES = (
-    *("identity", "service", "storage", "lists", "relations", "values", "quantities", "alerts", "traps", "metrics"),
+    *("service", "identity", "storage", "lists", "relations", "values", "quantities", "alerts", "traps", "metrics"),
     *("access", "malformed", "sessions", "concurrency", "deadlines", "output", "process", "hindsight"),
 )
 
