@@ -111,13 +111,14 @@ class Store:
         """Runs a reading work of any length in a thread, in one snapshot."""
         return await self._in_thread(self._scans, work, snapshot=True)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, bulk: bool = False) -> T:
         """Runs a writing work in the writer thread; returns once it is committed.
 
+        Works that may take more than some 10 ms are to be `bulk`: others need not wait for them, but for one that runs.
         A caller that is cancelled does not know whether its work was done.
         """
         self._listener.ensure()
-        return await self._writer.submit(work)
+        return await self._writer.submit(work, bulk=bulk)
 
     async def close(self) -> None:
         """Lets what is queued be written, then closes all connections."""

@@ -39,6 +39,7 @@ class _Work:
     result: Any = None
     error: BaseException | None = None
     runs: int = 0
+    bulk: bool = False
     alone: bool = False
     """It gets a transaction of its own: with others it met a deadlock."""
 
@@ -55,11 +56,13 @@ class WriterMetrics:
 @dataclass(slots=True)
 class _Queue:
     waiting: deque[_Work] = field(default_factory=deque)
+    bulk: deque[_Work] = field(default_factory=deque)
+    """Works that may take long: each has its turn when nothing else waits."""
     closing: bool = False
 
 
 class Writer:
-    """Takes works from any task, writes them in order, answers after the commit."""
+    """Takes works from any task, writes them in order, bulky ones after the others, answers after the commit."""
 
     def __init__(self, backend: Backend, signals: Signals) -> None:
         self.metrics = WriterMetrics()
@@ -73,14 +76,14 @@ class Writer:
         self._thread = threading.Thread(target=self._loop, name="store-write", daemon=True)
         self._thread.start()
 
-    async def submit(self, work: Callable[[Connection], T]) -> T:
+    async def submit(self, work: Callable[[Connection], T], *, bulk: bool = False) -> T:
         """Queues a work and waits for its commit."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         with self._changed:
             if self._queue.closing:
                 raise StoreFault("write", "it is closed")
-            self._queue.waiting.append(_Work(work, loop, future))
+            (self._queue.bulk if bulk else self._queue.waiting).append(_Work(work, loop, future, bulk=bulk))
             self._changed.notify()
         return cast("T", await future)
 
@@ -96,9 +99,9 @@ class Writer:
     def _loop(self) -> None:
         while True:
             with self._changed:
-                while not self._queue.waiting and not self._queue.closing:
+                while not (self._queue.waiting or self._queue.bulk or self._queue.closing):
                     self._changed.wait()
-                if not self._queue.waiting:
+                if not (self._queue.waiting or self._queue.bulk):
                     return
             began = time.monotonic()
             try:
@@ -107,13 +110,16 @@ class Writer:
                 log.exception("the writer failed in an unforeseen way")
             self.metrics.busy_seconds += time.monotonic() - began
 
-    def _take(self, *, alone: bool) -> _Work | None:
-        """The next work. Not `alone`: only one that may share a transaction."""
+    def _take(self, group: list[_Work]) -> _Work | None:
+        """The next work, where it may share the group's transaction.
+
+        Small works and bulky ones share none: who waits for a small one would wait for the bulky one, too.
+        """
         with self._changed:
-            while self._queue.waiting:
-                if self._queue.waiting[0].alone and not alone:
+            while queue := self._queue.waiting or self._queue.bulk:
+                if group and (queue[0].alone or queue[0].bulk != group[0].bulk):
                     return None
-                work = self._queue.waiting.popleft()
+                work = queue.popleft()
                 if not work.future.cancelled():
                     return work
         return None
@@ -128,7 +134,7 @@ class Writer:
         until = time.monotonic() + GROUP_SECONDS
         try:
             while len(group) < GROUP_SIZE and (not group or time.monotonic() < until):
-                work = self._take(alone=not group)
+                work = self._take(group)
                 if work is None:
                     break
                 group.append(work)
@@ -191,11 +197,12 @@ class Writer:
 
     def _requeue(self, works: list[_Work]) -> None:
         with self._changed:
-            self._queue.waiting.extendleft(reversed(works))
+            for work in reversed(works):
+                (self._queue.bulk if work.bulk else self._queue.waiting).appendleft(work)
 
     def _fail_next(self, error: BaseException) -> None:
         self._roll_back()
-        work = self._take(alone=True)
+        work = self._take([])
         if work is not None:
             work.error = error
             self._answer([work], set())

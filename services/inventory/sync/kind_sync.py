@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from delphis.type.v1 import storage_pb2
@@ -15,7 +16,7 @@ from services.inventory.sync.reading import read_stream
 from services.inventory.sync.result import FAILED, UNSUPPORTED, Guard, KindResult, StorageGone
 from services.inventory.sync.rows import rows_of
 from services.inventory.sync.spool import Spool, SpoolBudget, SpoolFault
-from services.inventory.sync.writing import Target, write_kind
+from services.inventory.sync.writing import PART_ROWS, WHOLE_ROWS, Carried, Target, write_kind, write_part
 from services.store.connection import Connection
 from services.store.engine import Store
 
@@ -38,8 +39,9 @@ async def sync_kind(
 ) -> KindResult:
     """Brings a kind's rows to what the driver streams: batches, each a serialised List…Response of StorageDriver.
 
-    The difference is written in one transaction after the stream has ended, together with the kind's state. A CallError
-    of the stream, or a SpoolFault, writes nothing but the state, and is in the result's `error`.
+    The difference is written in one transaction after the stream has ended, together with the kind's state; where a
+    large kind has no rows yet in several, of which the last makes it a loaded one. A CallError of the stream writes
+    nothing but the state, and is in the result's `error`; so is a SpoolFault.
 
     Args:
         store: The store.
@@ -77,7 +79,16 @@ async def sync_kind(
             guard=guard,
         )
         try:
-            return await store.write(lambda connection: write_kind(connection, target, answer))
+            carried = Carried()
+            if not count and not before.loaded and len(spool) > WHOLE_ROWS:
+                while len(spool) - carried.items > PART_ROWS:
+                    part = await store.write(
+                        partial(write_part, target=target, answer=answer, carried=carried), bulk=True
+                    )
+                    carried.seen.update(part.seen)
+                    carried = replace(part, seen=carried.seen)
+                    target = replace(target, before=replace(target.before, generation=target.before.generation + 1))
+            return await store.write(partial(write_kind, target=target, answer=answer, carried=carried), bulk=True)
         except SpoolFault as error:
             return await record_failure(store, storage_id, kind, error, started_at=started_at, now=now, guard=guard)
     finally:

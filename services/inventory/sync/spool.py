@@ -47,6 +47,8 @@ class Spool:
         self._bytes = 0
         self._file: FileIO | None = None
         self._filed = array("I")
+        self._reached = (0, 0)
+        """An item, and where it is in the file: the last that was looked for."""
         self._numbers = array("Q")
 
     def __len__(self) -> int:
@@ -95,13 +97,15 @@ class Spool:
         self._budget.used -= self._bytes
         self._bytes = 0
 
-    def chunks(self) -> Iterator[tuple[list[bytes], array[int]]]:
-        """All items with their numbers, `CHUNK` at a time."""
-        begin = 0
-        if self._file is not None:
-            self._file.seek(0)
-            while begin < len(self._filed):
-                sizes = self._filed[begin : begin + CHUNK]
+    def chunks(self, begin: int = 0, end: int | None = None) -> Iterator[tuple[list[bytes], array[int]]]:
+        """The items from `begin` up to `end`, or all, with their numbers, `CHUNK` at a time."""
+        end = len(self) if end is None else min(end, len(self))
+        filed = len(self._filed)
+        if self._file is not None and begin < filed:
+            place = self._reached[1] if self._reached[0] == begin else sum(self._filed[:begin])
+            self._file.seek(place)
+            while begin < min(filed, end):
+                sizes = self._filed[begin : min(begin + CHUNK, end)]
                 block = self._read(self._file, sum(sizes))
                 items = []
                 at = 0
@@ -110,9 +114,12 @@ class Spool:
                     at += size
                 yield items, self._numbers[begin : begin + len(items)]
                 begin += len(items)
-        for at in range(0, len(self._items), CHUNK):
-            items = self._items[at : at + CHUNK]
-            yield items, self._numbers[begin + at : begin + at + len(items)]
+                place += at
+                self._reached = (begin, place)
+        while begin < end:
+            items = self._items[begin - filed : min(begin + CHUNK, end) - filed]
+            yield items, self._numbers[begin : begin + len(items)]
+            begin += len(items)
 
     def close(self) -> None:
         """Gives memory and file back."""

@@ -1,12 +1,16 @@
 """Writing what an answer changed: one transaction a kind, in chunks that let other threads have their turn.
 
-A `KindWriter` is made for one run of the transaction and thrown away, so that the run may be repeated.
+A large kind that has no rows yet is written in parts, a transaction each, between which other writers have theirs.
+Until the last part it is what a kind is whose answer was not complete: not loaded. So whatever happens between two
+parts, the next sync adds what is missing, and tells of the load once.
+
+A `KindWriter` is made for one run of a transaction and thrown away, so that the run may be repeated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import xxhash
@@ -36,6 +40,11 @@ from services.inventory.sync.rows import MAX_NATIVE_ID, clean, part_class_of, ro
 from services.inventory.sync.tombstones import Tombstone, Tombstones
 from services.store.connection import Connection, Row
 
+WHOLE_ROWS = 10_000
+"""A first load of so many rows is one transaction all the same."""
+PART_ROWS = 5000
+"""Rows of a part of a larger one: 0.1 to 0.4 s of work, for which a small write waits at most. Smaller parts would
+write the pages of scattered indexes again and again."""
 COPY_ROWS = 4000
 """Rows that PostgreSQL gets at once; SQLite gets them as they come, a chunk at a time."""
 
@@ -56,6 +65,20 @@ class Target:
     started_at: int
     now: int
     guard: Guard | None
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What the parts of a first load that are committed have come to."""
+
+    items: int = 0
+    seen: set[str] = field(default_factory=set[str])
+    """Their native ids."""
+    added: int = 0
+    written: int = 0
+    duplicates: int = 0
+    unreadable: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 class _Item(NamedTuple):
@@ -80,13 +103,28 @@ class _Known(NamedTuple):
     body: bytes
 
 
-def write_kind(connection: Connection, target: Target, answer: Answer) -> KindResult:
-    """Writes the difference and says how the kind's sync ended.
+def write_kind(connection: Connection, target: Target, answer: Answer, carried: Carried | None = None) -> KindResult:
+    """Writes the difference, or the rest of it, and says how the kind's sync ended.
 
     Raises:
         StorageGone: the storage is being removed.
         KindMoved: the kind was written since its digests were read.
     """
+    _check(connection, target)
+    return KindWriter(connection, target, answer, carried).write()
+
+
+def write_part(connection: Connection, target: Target, answer: Answer, carried: Carried) -> Carried:
+    """Writes the next part of a first load. Raises as `write_kind`.
+
+    Returns:
+        What is added to `carried` by it: `seen` are the part's own.
+    """
+    _check(connection, target)
+    return KindWriter(connection, target, answer, carried).write_part()
+
+
+def _check(connection: Connection, target: Target) -> None:
     if target.guard is not None:
         target.guard(connection)
     if not states.lock_storage(connection, target.before.storage_no):
@@ -94,14 +132,14 @@ def write_kind(connection: Connection, target: Target, answer: Answer) -> KindRe
     now = states.read(connection, target.storage_id, target.kind.name)
     if now is None or now.generation != target.before.generation:
         raise KindMoved
-    return KindWriter(connection, target, answer).write()
 
 
 class KindWriter:
-    """One run of the transaction that writes a kind."""
+    """One run of the transaction that writes a kind, or a part of it."""
 
-    def __init__(self, connection: Connection, target: Target, answer: Answer) -> None:
+    def __init__(self, connection: Connection, target: Target, answer: Answer, carried: Carried | None = None) -> None:
         kind = target.kind
+        carried = carried or Carried()
         self._connection = connection
         self._target = target
         self._answer = answer
@@ -122,23 +160,56 @@ class KindWriter:
         self._by_digest = dict(answer.unmatched)
         self._unmatched = set(answer.unmatched.values())
         self._position: dict[int, int] | None = None
+        self._begin = carried.items
         self._seen: set[str] = set()
+        self._seen_before = carried.seen
         self._renamed: list[tuple[_Item, list[str]]] = []
         self._inserts: list[Row] = []
         self._updates: dict[bool, list[Row]] = {False: [], True: []}
-        self._added = self._changed = self._removed = self._written = 0
-        self._warnings = list(answer.warnings)
-        self._duplicates = self._unreadable = 0
+        self._added, self._written = carried.added, carried.written
+        self._changed = self._removed = 0
+        self._warnings = list(carried.warnings or answer.warnings)
+        self._duplicates, self._unreadable = carried.duplicates, carried.unreadable
 
     def write(self) -> KindResult:
-        """Writes all of it."""
-        for items, numbers in self._answer.spool.chunks():
-            self._write_chunk(list(self._parsed(items, numbers)))
-            self._flush(self._batch)
+        """Writes all of it, or all that is left."""
+        self._write_items(None)
         self._rename()
         self._flush(0)
         verdict, suspicion = self._settle_missing()
         return self._finish(verdict, suspicion)
+
+    def write_part(self) -> Carried:
+        """Writes the next `PART_ROWS` items of a first load, and that the kind is not loaded yet."""
+        end = self._begin + PART_ROWS
+        self._write_items(end)
+        self._flush(0)
+        target = self._target
+        unfinished = KindResult(
+            kind=self._kind.name,
+            outcome=PARTIAL,
+            total=self._added,
+            added=self._added,
+            error_msg="Its first load was not brought to an end; the next sync does that.",
+            warnings=tuple(self._warnings),
+            started_at=target.started_at,
+            ended_at=target.now,
+        )
+        states.write(self._connection, self._no, unfinished, generation=target.before.generation + 1, loaded=False)
+        return Carried(
+            items=end,
+            seen=self._seen,
+            added=self._added,
+            written=self._written,
+            duplicates=self._duplicates,
+            unreadable=self._unreadable,
+            warnings=tuple(self._warnings),
+        )
+
+    def _write_items(self, end: int | None) -> None:
+        for items, numbers in self._answer.spool.chunks(self._begin, end):
+            self._write_chunk(list(self._parsed(items, numbers)))
+            self._flush(self._batch)
 
     # -- what came ------------------------------------------------------------------------------------------------
 
@@ -175,7 +246,7 @@ class KindWriter:
         known = self._known(item.native_id for item in items) if self._target.stored else {}
         fresh: list[_Item] = []
         for item in items:
-            if item.native_id in self._seen:
+            if item.native_id in self._seen or item.native_id in self._seen_before:
                 self._duplicate(item)
                 continue
             row = known.get(item.native_id)
