@@ -25,7 +25,8 @@ _DRAIN_SECONDS = 5.0
 _READS = frozenset({"GET", "HEAD"})
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 _NO_STORE: Headers = [(b"cache-control", b"no-store"), _NO_SNIFF]
-_REVALIDATE: Headers = [(b"cache-control", b"private, no-cache"), (b"vary", b"accept, accept-encoding"), _NO_SNIFF]
+_REVALIDATE: Headers = [(b"cache-control", b"private, no-cache"), _NO_SNIFF]
+_VARY = (b"vary", b"accept, accept-encoding")
 _THEIR_ID = b"x-compute-request-id"  # SODA Delfin's name of it
 _NOTHING = {"type": "http.response.body", "body": b"", "more_body": True}
 
@@ -156,6 +157,7 @@ class Exchange:
         else:
             headers = [*headers, *_NO_STORE, (b"x-request-id", request_id), (_THEIR_ID, request_id)]
         if len(body) >= representation.GZIP_FROM:
+            headers.append(_VARY)
             accepted = self.headers.get(b"accept-encoding")
             if accepted is not None and representation.takes_gzip(accepted):
                 body = await representation.gzipped(body)
