@@ -12,13 +12,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import bindparam, insert, update
 
+from delphis.cli import names
 from delphis.inventory.v1 import resource_pb2
 from delphis.type.v1 import block_pb2
+from gateway.listing import _comparison as rest_comparison
 from services.calls.errors import CallError
 from services.inventory import uuids
 from services.inventory.jobs.listing import JOBS
 from services.inventory.kinds import KINDS
-from services.inventory.listing.filter import parse_filter
+from services.inventory.listing.filter import Comparison, parse_filter
 from services.inventory.listing.order import parse_order
 from services.inventory.listing.page import ListRequest, UnknownMarker, listing
 from services.inventory.listing.spec import ListSpec
@@ -239,6 +241,14 @@ def trees(terms: st.SearchStrategy[tuple[str, Test]]) -> st.SearchStrategy[tuple
     return st.recursive(terms, joined, max_leaves=6)
 
 
+@given(st.text(alphabet='ab*"\\ é', max_size=12))
+def test_what_the_command_line_and_rest_quote_means_itself(text: str) -> None:
+    for written in (f"name = {names.quoted(text)}", rest_comparison("name", text)):
+        tree = parse_filter(written)
+        assert isinstance(tree, Comparison)
+        assert tree.value.parts == (text,)
+
+
 def test_or_binds_tighter_than_and() -> None:
     assert parse_filter("a=1 AND b=2 OR c=3") == parse_filter("a=1 AND (b=2 OR c=3)")
     assert parse_filter("a=1 AND b=2 OR c=3") != parse_filter("(a=1 AND b=2) OR c=3")
@@ -258,7 +268,18 @@ def volume(array: int, number: int) -> block_pb2.Volume:
     )
 
 
-ORDERS = ["", "created_at", "name", "wwn", "name desc", "wwn,name desc", "status", "storage_id", "id", "total_capacity desc"]
+ORDERS = [
+    "",
+    "created_at",
+    "name",
+    "wwn",
+    "name desc",
+    "wwn,name desc",
+    "status",
+    "storage_id",
+    "id",
+    "total_capacity desc",
+]
 
 
 async def filled(store: Store) -> dict[str, dict[str, str]]:

@@ -27,8 +27,8 @@ def inventory(connection: Connection) -> inventory_pb2_grpc.InventoryServiceStub
 
 
 def quoted(text: str) -> str:
-    """The text as a value in a filter."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """The text as a value in a filter, where a bare `*` would be any text."""
+    return '"' + "".join(f"\\{letter}" if letter in '\\"*' else letter for letter in text) + '"'
 
 
 def name_of(storage: storage_pb2.Storage) -> str:
