@@ -27,7 +27,7 @@ DRIVERS: tuple[tuple[str, str, str], ...] = (
     ("hang.py", "login", "storage.read"),
     ("hang.py", "yes", "lists.read deadlines.returns"),
     ("slow.py", "5", "lists.read"),
-    ("busy.py", "5", "concurrency.responsive"),
+    ("busy.py", "1.5", "concurrency.responsive"),
     ("lie.py", "dict", "lists.read"),
     ("lie.py", "none", "lists.read"),
     ("lie.py", "text", "lists.read"),

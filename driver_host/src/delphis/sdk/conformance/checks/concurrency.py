@@ -19,7 +19,7 @@ _AT_A_TIME = 8
 _ARRAYS = 6
 # A host that leaves its health unanswered is taken for hung after 30 s; nothing that lists should come near.
 _MOST_SILENCE = 2.0
-_OF_TIMEOUT = 0.25
+_OF_TIMEOUT = 0.15
 
 
 @demands("concurrency.one-array", "Calls of one array at the same time answer what they answer one by one.")
