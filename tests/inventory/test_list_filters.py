@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from delphis.auth.v1 import auth_pb2
 from delphis.inventory.v1 import inventory_pb2 as pb
 from delphis.inventory.v1 import job_pb2, resource_pb2
-from tests.inventory.core import INVENTORY, JOBS, RESOURCES, Core, refusal
+from tests.inventory.core import INVENTORY, JOBS, RESOURCES, Core, refusal, until
 
 AUDIT = "/delphis.auth.v1.AuthService/ListAuditEntries"
 SMALL = {"volumes": "5", "disks": "2"}
@@ -97,7 +98,9 @@ async def test_storages_access_infos_jobs_and_the_audit_log(delphis_on_both: Cor
         assert answer.total_size == len(answer.audit_entries)
         return [entry.method.rpartition("/")[2] for entry in answer.audit_entries]
 
-    assert await audited("method:UpdateStorage AND code = OK AND at > 2020-01-01") == ["UpdateStorage"] * 3
+    # Entries are written a little later than their calls are answered.
+    updates = partial(audited, "method:UpdateStorage AND code = OK AND at > 2020-01-01")
+    await until(updates, lambda found: found == ["UpdateStorage"] * 3)
     assert await audited(f"resource_id = {ids[0]} AND method:Register") == ["RegisterStorage"]
 
     async def volumes(text: str) -> set[str]:
