@@ -230,7 +230,13 @@ def db_token() -> None:
 
 @db_token.command("create")
 @click.argument("name")
-@click.option("--scopes", required=True, help="What its bearer may do, joined by commas: read, operate, admin.")
+@click.option("--scopes", default="", help="What its bearer may do, joined by commas: read, operate, admin.")
+@click.option(
+    "--driver", default="", metavar="NAME", help="A token for the hosts of this driver, and for nothing else."
+)
+@click.option(
+    "--serves", multiple=True, metavar="VENDOR/MODEL", help="What they may serve. May be given several times."
+)
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -238,11 +244,13 @@ def db_token() -> None:
     help="Data folder of the embedded database.",
 )
 @click.option("--database", envvar="DELPHIS_DATABASE", metavar="URL", help="The database, where it is not embedded.")
-def db_token_create(name: str, scopes: str, data_dir: Path, database: str | None) -> None:
-    """Make a token, and print its secret: once, and alone."""
+def db_token_create(
+    name: str, scopes: str, driver: str, serves: tuple[str, ...], data_dir: Path, database: str | None
+) -> None:
+    """Make a token, and print its secret: once, and alone. Give --scopes, or --driver with --serves."""
     from services.app.tokens import create
 
     try:
-        click.echo(create(database or sqlite_url(data_dir.absolute()), name, scopes))
+        click.echo(create(database or sqlite_url(data_dir.absolute()), name, scopes, driver, serves))
     except StartFailure as failure:
         _fail(failure)

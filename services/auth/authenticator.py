@@ -63,7 +63,7 @@ class TokenAuthenticator:
     async def refresh(self) -> None:
         """Reads the tokens anew."""
         self._known = {
-            token.secret_hash: _Known(token, Caller(token.name, frozenset(token.scopes)))
+            token.secret_hash: _Known(token, Caller(token.name, frozenset(token.scopes), token.driver))
             for token in await self._store.read(tokens.load)
         }
 

@@ -11,7 +11,7 @@ from services.auth import audit_listing, tokens
 from services.auth.authenticator import TokenAuthenticator
 from services.auth.tokens import Token
 from services.calls.errors import invalid
-from services.calls.method import Call, Method, methods_of, unary
+from services.calls.method import Call, DriverLimits, Method, methods_of, unary
 from services.store.engine import Store
 
 
@@ -44,8 +44,12 @@ class AuthService:
             expires_at = request.expires_at.seconds * 1_000_000 + request.expires_at.nanos // 1000
             if expires_at <= 0:
                 raise invalid("expires_at", "It must lie in the future.")
+        driver = None
+        if request.HasField("driver"):
+            serves = frozenset((pair.vendor, pair.model) for pair in request.driver.serves)
+            driver = DriverLimits(request.driver.name, serves)
         token, secret = await self._store.write(
-            lambda connection: tokens.create(connection, request.name, request.scopes, expires_at)
+            lambda connection: tokens.create(connection, request.name, request.scopes, expires_at, driver)
         )
         call.resource_id = str(token.id)
         await self._refresh()
@@ -70,7 +74,7 @@ class AuthService:
 
 
 def _message(token: Token) -> pb.Token:
-    return pb.Token(
+    message = pb.Token(
         token_id=str(token.id),
         name=token.name,
         scopes=sorted(token.scopes),
@@ -78,6 +82,11 @@ def _message(token: Token) -> pb.Token:
         expires_at=_stamp(token.expires_at),
         last_used_at=_stamp(token.last_used_at),
     )
+    if token.driver is not None:
+        message.driver.name = token.driver.name
+        for vendor, model in sorted(token.driver.serves):
+            message.driver.serves.add(vendor=vendor, model=model)
+    return message
 
 
 def _stamp(at: int) -> Timestamp | None:

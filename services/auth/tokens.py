@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import uuid
@@ -13,6 +14,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from delphis.type.v1 import options_pb2
 from services.auth.secret import hash_of, new_secret
 from services.calls.errors import CallError, invalid
+from services.calls.method import DriverLimits
 from services.store.connection import Connection, Row
 from services.store.errors import DuplicateKey
 from services.store.schema.auth import tokens
@@ -27,7 +29,13 @@ SCOPES = {
 CHANGED = "tokens"
 """The topic that is signalled when the table changed."""
 
-_NAMES = {number: name for name, number in SCOPES.items()}
+DRIVER = options_pb2.SCOPE_DRIVER
+"""The scope of tokens with which hosts announce themselves; it comes with limits, and alone."""
+MOST_PAIRS = 1000
+
+_DRIVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_NAMES = {**{number: name for name, number in SCOPES.items()}, DRIVER: "driver"}
+_SCOPES = {name: number for number, name in _NAMES.items()}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _INSERT = statement(insert(tokens))
 _ALL = statement(select(tokens).order_by(tokens.c.name))
@@ -51,10 +59,15 @@ class Token:
     created_at: int
     expires_at: int
     last_used_at: int
+    driver: DriverLimits | None = None
 
 
 def create(
-    connection: Connection, name: str, scopes: Iterable[options_pb2.Scope.ValueType], expires_at: int = 0
+    connection: Connection,
+    name: str,
+    scopes: Iterable[options_pb2.Scope.ValueType],
+    expires_at: int = 0,
+    driver: DriverLimits | None = None,
 ) -> tuple[Token, str]:
     """Stores a new token; returns it and its secret, which is nowhere else.
 
@@ -66,11 +79,17 @@ def create(
     if 0 < expires_at <= now:
         raise invalid("expires_at", "It must lie in the future.")
     granted = frozenset(scopes)
-    if not granted or not granted <= _NAMES.keys():
+    if driver is not None:
+        if not granted <= {DRIVER}:
+            raise invalid("scopes", "A token for a driver's hosts has no other scope; make two tokens.")
+        granted = frozenset({DRIVER})
+        _check(driver)
+    elif not granted or not granted <= _NAMES.keys() - {DRIVER}:
         raise invalid("scopes", f"Name one or more of {', '.join(SCOPES)}.")
     secret = new_secret()
-    token = Token(uuid.uuid4(), name, hash_of(secret), granted, now, expires_at, 0)
-    row = (token.id.bytes, name, token.secret_hash, _text_of(granted), now, expires_at, 0)
+    token = Token(uuid.uuid4(), name, hash_of(secret), granted, now, expires_at, 0, driver)
+    limits = (driver.name, json.dumps(sorted(driver.serves))) if driver is not None else ("", "")
+    row = (token.id.bytes, name, token.secret_hash, _text_of(granted), now, expires_at, 0, *limits)
     taken = CallError("TOKEN_ALREADY_EXISTS", f"There is a token {name}; use another name.", metadata={"name": name})
     if connection.one(_BY_NAME, {"name": name}) is not None:
         raise taken
@@ -112,14 +131,38 @@ def scopes_of(text: str) -> list[options_pb2.Scope.ValueType]:
     return [SCOPES[name] for name in names]
 
 
+def pair_of(text: str) -> tuple[str, str]:
+    """The pair in `vendor/model`; INVALID_INPUT for other texts."""
+    vendor, _, model = text.partition("/")
+    if not vendor or not model:
+        raise invalid("serves", f"Write VENDOR/MODEL, such as acme/box, not {text!r}.")
+    return vendor, model
+
+
+def _check(limits: DriverLimits) -> None:
+    if not _DRIVER_NAME.fullmatch(limits.name):
+        raise invalid("driver.name", "It must be letters, digits, dots, dashes and underscores, such as dev.acme.box.")
+    if not 1 <= len(limits.serves) <= MOST_PAIRS:
+        raise invalid("driver.serves", f"Name 1 to {MOST_PAIRS} pairs of vendor and model.")
+    for text in (text for pair in limits.serves for text in pair):
+        if not 1 <= len(text) <= 255 or text != text.strip() or _CONTROL.search(text):
+            raise invalid(
+                "driver.serves",
+                "Vendor and model must have 1 to 255 characters, no control characters, no spaces around them.",
+            )
+
+
 def _text_of(scopes: Iterable[options_pb2.Scope.ValueType]) -> str:
     return ",".join(_NAMES[scope] for scope in sorted(scopes))
 
 
 def _token(row: Row) -> Token:
-    token_id, name, secret_hash, scopes, created_at, expires_at, last_used_at = row
+    token_id, name, secret_hash, scopes, created_at, expires_at, last_used_at, driver, serves = row
     # A scope that this version doesn't know gives no right.
-    known = frozenset(SCOPES[scope] for scope in scopes.split(",") if scope in SCOPES)
+    known = frozenset(_SCOPES[scope] for scope in scopes.split(",") if scope in _SCOPES)
+    limits = (
+        DriverLimits(driver, frozenset((vendor, model) for vendor, model in json.loads(serves))) if driver else None
+    )
     return Token(
-        uuid.UUID(bytes=bytes(token_id)), name, bytes(secret_hash), known, created_at, expires_at, last_used_at
+        uuid.UUID(bytes=bytes(token_id)), name, bytes(secret_hash), known, created_at, expires_at, last_used_at, limits
     )

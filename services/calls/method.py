@@ -18,15 +18,29 @@ Handled = TypeVar("Handled", bound=Message, contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
+class DriverLimits:
+    """A driver, and the vendors and models that its hosts may serve."""
+
+    name: str
+    serves: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who calls: the name of a token, or `anonymous`. `scopes` are values of delphis.type.v1.Scope."""
 
     name: str
     scopes: frozenset[int]
+    driver: DriverLimits | None = None
+    """Whose hosts the caller may announce, where that is all he may."""
 
     def may(self, scope: int) -> bool:
         """Whether the caller has the scope or one that includes it."""
-        return scope == options_pb2.SCOPE_PUBLIC or any(have >= scope for have in self.scopes)
+        if scope == options_pb2.SCOPE_DRIVER:
+            return not self.scopes.isdisjoint((options_pb2.SCOPE_DRIVER, options_pb2.SCOPE_SERVICE))
+        return scope == options_pb2.SCOPE_PUBLIC or any(
+            have >= scope for have in self.scopes if have != options_pb2.SCOPE_DRIVER
+        )
 
 
 @dataclass(slots=True)

@@ -19,6 +19,6 @@ from __future__ import annotations
 from services.store.schema import auth, changes, jobs, registry, resources, storages
 from services.store.schema.columns import metadata
 
-HEAD = "0004"
+HEAD = "0005"
 
 __all__ = ["HEAD", "auth", "changes", "jobs", "metadata", "registry", "resources", "storages"]

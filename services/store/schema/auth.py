@@ -18,6 +18,9 @@ tokens = Table(
     bigint("created_at"),
     bigint("expires_at"),
     bigint("last_used_at"),
+    # Whose hosts its bearer may announce: a driver's name, and a JSON list of [vendor, model].
+    text("driver"),
+    text("serves"),
 )
 
 audit_entries = Table(

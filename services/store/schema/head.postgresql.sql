@@ -22,6 +22,24 @@ CREATE TABLE access_infos (
     PRIMARY KEY (storage_no)
 );
 
+CREATE TABLE array_evictions (
+    server_id TEXT COLLATE "C" NOT NULL,
+    storage_id TEXT COLLATE "C" NOT NULL,
+    epoch BIGINT DEFAULT 0 NOT NULL,
+    since BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (server_id, storage_id)
+);
+
+CREATE TABLE array_owners (
+    storage_id TEXT COLLATE "C" NOT NULL,
+    server_id TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    epoch BIGINT DEFAULT 0 NOT NULL,
+    since BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (storage_id)
+);
+
+CREATE INDEX array_owners_since ON array_owners (since);
+
 CREATE TABLE audit_entries (
     no BIGSERIAL NOT NULL,
     at BIGINT DEFAULT 0 NOT NULL,
@@ -104,12 +122,35 @@ CREATE UNIQUE INDEX disks_native ON disks (storage_no, native_id);
 
 CREATE INDEX disks_storage ON disks (storage_no, seq);
 
+CREATE TABLE driver_leases (
+    id BYTEA NOT NULL,
+    driver TEXT COLLATE "C" NOT NULL,
+    endpoint TEXT COLLATE "C" NOT NULL,
+    version TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    serves TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    certificate_sha256 TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    server_id TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    caller TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    first_at BIGINT DEFAULT 0 NOT NULL,
+    acquired_at BIGINT DEFAULT 0 NOT NULL,
+    expires_at BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX driver_leases_place ON driver_leases (driver, endpoint);
+
 CREATE TABLE driver_preferences (
     vendor TEXT COLLATE "C" NOT NULL,
     model TEXT COLLATE "C" NOT NULL,
     driver TEXT COLLATE "C" DEFAULT '' NOT NULL,
     created_at BIGINT DEFAULT 0 NOT NULL,
     PRIMARY KEY (vendor, model)
+);
+
+CREATE TABLE driver_spawners (
+    driver TEXT COLLATE "C" NOT NULL,
+    process INTEGER DEFAULT 0 NOT NULL,
+    PRIMARY KEY (driver)
 );
 
 CREATE TABLE filesystems (
@@ -534,6 +575,8 @@ CREATE TABLE tokens (
     created_at BIGINT DEFAULT 0 NOT NULL,
     expires_at BIGINT DEFAULT 0 NOT NULL,
     last_used_at BIGINT DEFAULT 0 NOT NULL,
+    driver TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    serves TEXT COLLATE "C" DEFAULT '' NOT NULL,
     PRIMARY KEY (id),
     UNIQUE (name),
     UNIQUE (secret_hash)

@@ -21,6 +21,24 @@ CREATE TABLE access_infos (
     PRIMARY KEY (storage_no)
 );
 
+CREATE TABLE array_evictions (
+    server_id TEXT NOT NULL,
+    storage_id TEXT NOT NULL,
+    epoch BIGINT DEFAULT 0 NOT NULL,
+    since BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (server_id, storage_id)
+);
+
+CREATE TABLE array_owners (
+    storage_id TEXT NOT NULL,
+    server_id TEXT DEFAULT '' NOT NULL,
+    epoch BIGINT DEFAULT 0 NOT NULL,
+    since BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (storage_id)
+);
+
+CREATE INDEX array_owners_since ON array_owners (since);
+
 CREATE TABLE audit_entries (
     no INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     at BIGINT DEFAULT 0 NOT NULL,
@@ -99,12 +117,35 @@ CREATE UNIQUE INDEX disks_native ON disks (storage_no, native_id);
 
 CREATE INDEX disks_storage ON disks (storage_no);
 
+CREATE TABLE driver_leases (
+    id BLOB NOT NULL,
+    driver TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    version TEXT DEFAULT '' NOT NULL,
+    serves TEXT DEFAULT '' NOT NULL,
+    certificate_sha256 TEXT DEFAULT '' NOT NULL,
+    server_id TEXT DEFAULT '' NOT NULL,
+    caller TEXT DEFAULT '' NOT NULL,
+    first_at BIGINT DEFAULT 0 NOT NULL,
+    acquired_at BIGINT DEFAULT 0 NOT NULL,
+    expires_at BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX driver_leases_place ON driver_leases (driver, endpoint);
+
 CREATE TABLE driver_preferences (
     vendor TEXT NOT NULL,
     model TEXT NOT NULL,
     driver TEXT DEFAULT '' NOT NULL,
     created_at BIGINT DEFAULT 0 NOT NULL,
     PRIMARY KEY (vendor, model)
+);
+
+CREATE TABLE driver_spawners (
+    driver TEXT NOT NULL,
+    process INTEGER DEFAULT 0 NOT NULL,
+    PRIMARY KEY (driver)
 );
 
 CREATE TABLE filesystems (
@@ -520,6 +561,8 @@ CREATE TABLE tokens (
     created_at BIGINT DEFAULT 0 NOT NULL,
     expires_at BIGINT DEFAULT 0 NOT NULL,
     last_used_at BIGINT DEFAULT 0 NOT NULL,
+    driver TEXT DEFAULT '' NOT NULL,
+    serves TEXT DEFAULT '' NOT NULL,
     PRIMARY KEY (id),
     UNIQUE (name),
     UNIQUE (secret_hash)

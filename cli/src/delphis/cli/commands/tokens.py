@@ -19,10 +19,20 @@ from delphis.cli.settings import Settings
 from delphis.cli.tables import print_fields
 from delphis.type.v1 import options_pb2
 
+
+def hosts_of(token: auth_pb2.Token) -> str:
+    """The driver whose hosts it announces, and for what."""
+    if not token.HasField("driver"):
+        return ""
+    pairs = ", ".join(f"{pair.vendor} {pair.model}" for pair in token.driver.serves)
+    return f"{token.driver.name} ({pairs})"
+
+
 LISTING = Listing(
     key="tokens",
     message=auth_pb2.Token,
-    columns=("token_id", "name", "scopes", "created_at", "expires_at", "last_used_at"),
+    columns=("token_id", "name", "scopes", "hosts_of", "created_at", "expires_at", "last_used_at"),
+    computed={"hosts_of": hosts_of},
 )
 
 
@@ -50,22 +60,38 @@ def list_tokens(settings: Settings) -> None:
     "--scope",
     "scopes",
     multiple=True,
-    required=True,
     type=click.Choice(["read", "operate", "admin"]),
     help="What its bearer may do; each includes those before it.",
+)
+@click.option("--driver", metavar="NAME", help="A token for the hosts of this driver, and for nothing else.")
+@click.option(
+    "--serves", multiple=True, metavar="VENDOR/MODEL", help="What those hosts may serve. May be given several times."
 )
 @click.option("--expires-in", metavar="TIME", help="When it ends, such as 90d. [default: never]")
 @click.option("--to-file", type=click.Path(path_type=Path), help="Write the secret to this new file, for you alone.")
 @pass_settings
 def create(
-    settings: Settings, name: str, scopes: tuple[str, ...], expires_in: str | None, to_file: Path | None
+    settings: Settings,
+    name: str,
+    scopes: tuple[str, ...],
+    driver: str | None,
+    serves: tuple[str, ...],
+    expires_in: str | None,
+    to_file: Path | None,
 ) -> None:
-    """Make a token. Its secret is shown now and never again."""
+    """Make a token. Its secret is shown now and never again. Give --scope, or --driver with --serves."""
     from delphis.cli.commands.storages import span
 
+    if bool(scopes) == bool(driver) or bool(driver) != bool(serves):
+        raise click.UsageError("Give --scope, or --driver together with --serves.")
     request = auth_pb2.CreateTokenRequest(
         name=name, scopes=[options_pb2.Scope.Value(f"SCOPE_{scope.upper()}") for scope in scopes]
     )
+    if driver:
+        request.driver.name = driver
+        for text in serves:
+            vendor, _, model = text.partition("/")
+            request.driver.serves.add(vendor=vendor, model=model)
     if expires_in is not None:
         request.expires_at.FromDatetime(datetime.datetime.now(datetime.UTC) + span(expires_in, "--expires-in"))
     secret_file = new_file(to_file) if to_file else None

@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from delphis.driver.v1 import storage_driver_pb2 as delphis_dot_driver_dot_v1_dot_storage__driver__pb2
 from delphis.type.v1 import options_pb2 as delphis_dot_type_dot_v1_dot_options__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64\x65lphis/auth/v1/auth.proto\x12\x0f\x64\x65lphis.auth.v1\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetCallerRequest\">\n\x06\x43\x61ller\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x06scopes\x18\x02 \x03(\x0e\x32\x16.delphis.type.v1.Scope\"\xe1\x01\n\x05Token\x12\x10\n\x08token_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\x06scopes\x18\x03 \x03(\x0e\x32\x16.delphis.type.v1.Scope\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa1\x01\n\x12\x43reateTokenRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xe2\x41\x01\x02\xc2\xbb\x18\x0b\"dashboard\"\x12\x38\n\x06scopes\x18\x02 \x03(\x0e\x32\x16.delphis.type.v1.ScopeB\x10\xe2\x41\x01\x02\xc2\xbb\x18\x08[\"read\"]\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"L\n\x13\x43reateTokenResponse\x12%\n\x05token\x18\x01 \x01(\x0b\x32\x16.delphis.auth.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x13\n\x11ListTokensRequest\"<\n\x12ListTokensResponse\x12&\n\x06tokens\x18\x01 \x03(\x0b\x32\x16.delphis.auth.v1.Token\"&\n\x12\x44\x65leteTokenRequest\x12\x10\n\x08token_id\x18\x01 \x01(\t\"\x15\n\x13\x44\x65leteTokenResponse\"\xa9\x01\n\nAuditEntry\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x13\n\x0bresource_id\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x0c\n\x04peer\x18\x08 \x01(\t\"g\n\x17ListAuditEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x15\n\rinclude_total\x18\x04 \x01(\x08\"\x8f\x01\n\x18ListAuditEntriesResponse\x12\x32\n\raudit_entries\x18\x01 \x03(\x0b\x32\x1b.delphis.auth.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_total_size2\xeb\x05\n\x0b\x41uthService\x12h\n\tGetCaller\x12!.delphis.auth.v1.GetCallerRequest\x1a\x17.delphis.auth.v1.Caller\"\x1f\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\x05\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/caller\x12\x80\x01\n\x0b\x43reateToken\x12#.delphis.auth.v1.CreateTokenRequest\x1a$.delphis.auth.v1.CreateTokenResponse\"&\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\x03\x08\xc9\x01\x82\xd3\xe4\x93\x02\x0f\"\n/v1/tokens:\x01*\x12\x7f\n\nListTokens\x12\".delphis.auth.v1.ListTokensRequest\x1a#.delphis.auth.v1.ListTokensResponse\"(\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\x08\x1a\x06tokens\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/tokens\x12\x8a\x01\n\x0b\x44\x65leteToken\x12#.delphis.auth.v1.DeleteTokenRequest\x1a$.delphis.auth.v1.DeleteTokenResponse\"0\x90\x02\x02\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x17*\x15/v1/tokens/{token_id}\x12\xe0\x01\n\x10ListAuditEntries\x12(.delphis.auth.v1.ListAuditEntriesRequest\x1a).delphis.auth.v1.ListAuditEntriesResponse\"w\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08\n\xba\xbb\x18P\x1a\raudit_entries*\x02\x61t*\x06\x63\x61ller*\x06method*\x0bresource_id*\x04\x63ode*\x06reason*\nrequest_id*\x04peer\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/audit-entriesBB\n\x13\x64\x65v.delphis.auth.v1P\x01Z%delphis.dev/go/delphis/auth/v1;authv1\xa0\xbb\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64\x65lphis/auth/v1/auth.proto\x12\x0f\x64\x65lphis.auth.v1\x1a&delphis/driver/v1/storage_driver.proto\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetCallerRequest\">\n\x06\x43\x61ller\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x06scopes\x18\x02 \x03(\x0e\x32\x16.delphis.type.v1.Scope\"Q\n\x0c\x44riverLimits\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12-\n\x06serves\x18\x02 \x03(\x0b\x32\x17.delphis.driver.v1.PairB\x04\xe2\x41\x01\x02\"\x90\x02\n\x05Token\x12\x10\n\x08token_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\x06scopes\x18\x03 \x03(\x0e\x32\x16.delphis.type.v1.Scope\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x06\x64river\x18\x07 \x01(\x0b\x32\x1d.delphis.auth.v1.DriverLimits\"\xcc\x01\n\x12\x43reateTokenRequest\x12!\n\x04name\x18\x01 \x01(\tB\x13\xe2\x41\x01\x02\xc2\xbb\x18\x0b\"dashboard\"\x12\x34\n\x06scopes\x18\x02 \x03(\x0e\x32\x16.delphis.type.v1.ScopeB\x0c\xc2\xbb\x18\x08[\"read\"]\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x06\x64river\x18\x04 \x01(\x0b\x32\x1d.delphis.auth.v1.DriverLimits\"L\n\x13\x43reateTokenResponse\x12%\n\x05token\x18\x01 \x01(\x0b\x32\x16.delphis.auth.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x13\n\x11ListTokensRequest\"<\n\x12ListTokensResponse\x12&\n\x06tokens\x18\x01 \x03(\x0b\x32\x16.delphis.auth.v1.Token\"&\n\x12\x44\x65leteTokenRequest\x12\x10\n\x08token_id\x18\x01 \x01(\t\"\x15\n\x13\x44\x65leteTokenResponse\"\xa9\x01\n\nAuditEntry\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x13\n\x0bresource_id\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x0c\n\x04peer\x18\x08 \x01(\t\"g\n\x17ListAuditEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x15\n\rinclude_total\x18\x04 \x01(\x08\"\x8f\x01\n\x18ListAuditEntriesResponse\x12\x32\n\raudit_entries\x18\x01 \x03(\x0b\x32\x1b.delphis.auth.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_total_size2\xeb\x05\n\x0b\x41uthService\x12h\n\tGetCaller\x12!.delphis.auth.v1.GetCallerRequest\x1a\x17.delphis.auth.v1.Caller\"\x1f\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\x05\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/caller\x12\x80\x01\n\x0b\x43reateToken\x12#.delphis.auth.v1.CreateTokenRequest\x1a$.delphis.auth.v1.CreateTokenResponse\"&\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\x03\x08\xc9\x01\x82\xd3\xe4\x93\x02\x0f\"\n/v1/tokens:\x01*\x12\x7f\n\nListTokens\x12\".delphis.auth.v1.ListTokensRequest\x1a#.delphis.auth.v1.ListTokensResponse\"(\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\x08\x1a\x06tokens\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/tokens\x12\x8a\x01\n\x0b\x44\x65leteToken\x12#.delphis.auth.v1.DeleteTokenRequest\x1a$.delphis.auth.v1.DeleteTokenResponse\"0\x90\x02\x02\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x17*\x15/v1/tokens/{token_id}\x12\xe0\x01\n\x10ListAuditEntries\x12(.delphis.auth.v1.ListAuditEntriesRequest\x1a).delphis.auth.v1.ListAuditEntriesResponse\"w\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08\n\xba\xbb\x18P\x1a\raudit_entries*\x02\x61t*\x06\x63\x61ller*\x06method*\x0bresource_id*\x04\x63ode*\x06reason*\nrequest_id*\x04peer\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/audit-entriesBB\n\x13\x64\x65v.delphis.auth.v1P\x01Z%delphis.dev/go/delphis/auth/v1;authv1\xa0\xbb\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,10 +37,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'delphis.auth.v1.auth_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.delphis.auth.v1P\001Z%delphis.dev/go/delphis/auth/v1;authv1\240\273\030\001'
+  _globals['_DRIVERLIMITS'].fields_by_name['name']._loaded_options = None
+  _globals['_DRIVERLIMITS'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_DRIVERLIMITS'].fields_by_name['serves']._loaded_options = None
+  _globals['_DRIVERLIMITS'].fields_by_name['serves']._serialized_options = b'\342A\001\002'
   _globals['_CREATETOKENREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CREATETOKENREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\302\273\030\013\"dashboard\"'
   _globals['_CREATETOKENREQUEST'].fields_by_name['scopes']._loaded_options = None
-  _globals['_CREATETOKENREQUEST'].fields_by_name['scopes']._serialized_options = b'\342A\001\002\302\273\030\010[\"read\"]'
+  _globals['_CREATETOKENREQUEST'].fields_by_name['scopes']._serialized_options = b'\302\273\030\010[\"read\"]'
   _globals['_AUTHSERVICE'].methods_by_name['GetCaller']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['GetCaller']._serialized_options = b'\220\002\001\240\273\030\002\262\273\030\002\010\005\202\323\344\223\002\014\022\n/v1/caller'
   _globals['_AUTHSERVICE'].methods_by_name['CreateToken']._loaded_options = None
@@ -50,30 +55,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['DeleteToken']._serialized_options = b'\220\002\002\240\273\030\004\262\273\030\002\010\n\272\273\030\002\020\001\202\323\344\223\002\027*\025/v1/tokens/{token_id}'
   _globals['_AUTHSERVICE'].methods_by_name['ListAuditEntries']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['ListAuditEntries']._serialized_options = b'\240\273\030\004\262\273\030\002\010\n\272\273\030P\032\raudit_entries*\002at*\006caller*\006method*\013resource_id*\004code*\006reason*\nrequest_id*\004peer\202\323\344\223\002\023\022\021/v1/audit-entries'
-  _globals['_GETCALLERREQUEST']._serialized_start=174
-  _globals['_GETCALLERREQUEST']._serialized_end=192
-  _globals['_CALLER']._serialized_start=194
-  _globals['_CALLER']._serialized_end=256
-  _globals['_TOKEN']._serialized_start=259
-  _globals['_TOKEN']._serialized_end=484
-  _globals['_CREATETOKENREQUEST']._serialized_start=487
-  _globals['_CREATETOKENREQUEST']._serialized_end=648
-  _globals['_CREATETOKENRESPONSE']._serialized_start=650
-  _globals['_CREATETOKENRESPONSE']._serialized_end=726
-  _globals['_LISTTOKENSREQUEST']._serialized_start=728
-  _globals['_LISTTOKENSREQUEST']._serialized_end=747
-  _globals['_LISTTOKENSRESPONSE']._serialized_start=749
-  _globals['_LISTTOKENSRESPONSE']._serialized_end=809
-  _globals['_DELETETOKENREQUEST']._serialized_start=811
-  _globals['_DELETETOKENREQUEST']._serialized_end=849
-  _globals['_DELETETOKENRESPONSE']._serialized_start=851
-  _globals['_DELETETOKENRESPONSE']._serialized_end=872
-  _globals['_AUDITENTRY']._serialized_start=875
-  _globals['_AUDITENTRY']._serialized_end=1044
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=1046
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=1149
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=1152
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=1295
-  _globals['_AUTHSERVICE']._serialized_start=1298
-  _globals['_AUTHSERVICE']._serialized_end=2045
+  _globals['_GETCALLERREQUEST']._serialized_start=214
+  _globals['_GETCALLERREQUEST']._serialized_end=232
+  _globals['_CALLER']._serialized_start=234
+  _globals['_CALLER']._serialized_end=296
+  _globals['_DRIVERLIMITS']._serialized_start=298
+  _globals['_DRIVERLIMITS']._serialized_end=379
+  _globals['_TOKEN']._serialized_start=382
+  _globals['_TOKEN']._serialized_end=654
+  _globals['_CREATETOKENREQUEST']._serialized_start=657
+  _globals['_CREATETOKENREQUEST']._serialized_end=861
+  _globals['_CREATETOKENRESPONSE']._serialized_start=863
+  _globals['_CREATETOKENRESPONSE']._serialized_end=939
+  _globals['_LISTTOKENSREQUEST']._serialized_start=941
+  _globals['_LISTTOKENSREQUEST']._serialized_end=960
+  _globals['_LISTTOKENSRESPONSE']._serialized_start=962
+  _globals['_LISTTOKENSRESPONSE']._serialized_end=1022
+  _globals['_DELETETOKENREQUEST']._serialized_start=1024
+  _globals['_DELETETOKENREQUEST']._serialized_end=1062
+  _globals['_DELETETOKENRESPONSE']._serialized_start=1064
+  _globals['_DELETETOKENRESPONSE']._serialized_end=1085
+  _globals['_AUDITENTRY']._serialized_start=1088
+  _globals['_AUDITENTRY']._serialized_end=1257
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=1259
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=1362
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=1365
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=1508
+  _globals['_AUTHSERVICE']._serialized_start=1511
+  _globals['_AUTHSERVICE']._serialized_end=2258
 # @@protoc_insertion_point(module_scope)

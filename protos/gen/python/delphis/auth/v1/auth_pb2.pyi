@@ -4,6 +4,7 @@ isort:skip_file
 Who may call Delphis, and who did what."""
 
 from collections import abc as _abc
+from delphis.driver.v1 import storage_driver_pb2 as _storage_driver_pb2
 from delphis.type.v1 import options_pb2 as _options_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -66,6 +67,36 @@ class Caller(_message.Message):
 Global___Caller: _TypeAlias = Caller  # noqa: Y015
 
 @_typing.final
+class DriverLimits(_message.Message):
+    """The limits of a token with scope DRIVER: whose hosts its bearer may announce."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SERVES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the driver, such as `dev.acme.box`."""
+    @_builtins.property
+    def serves(self) -> _containers.RepeatedCompositeFieldContainer[_storage_driver_pb2.Pair]:
+        """Vendors and models that the host may serve, at most 1,000. Each must be
+        there exactly as arrays are registered.
+        """
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        serves: _abc.Iterable[_storage_driver_pb2.Pair] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "serves", b"serves"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DriverLimits: _TypeAlias = DriverLimits  # noqa: Y015
+
+@_typing.final
 class Token(_message.Message):
     """A token, without its secret."""
 
@@ -77,6 +108,7 @@ class Token(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     LAST_USED_AT_FIELD_NUMBER: _builtins.int
+    DRIVER_FIELD_NUMBER: _builtins.int
     token_id: _builtins.str
     """Id."""
     name: _builtins.str
@@ -97,6 +129,10 @@ class Token(_message.Message):
     def last_used_at(self) -> _timestamp_pb2.Timestamp:
         """When it was last used, to the minute."""
 
+    @_builtins.property
+    def driver(self) -> Global___DriverLimits:
+        """Whose hosts its bearer may announce; set where the scope is DRIVER."""
+
     def __init__(
         self,
         *,
@@ -106,10 +142,11 @@ class Token(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         last_used_at: _timestamp_pb2.Timestamp | None = ...,
+        driver: Global___DriverLimits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "driver", b"driver", "expires_at", b"expires_at", "last_used_at", b"last_used_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at", "name", b"name", "scopes", b"scopes", "token_id", b"token_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "driver", b"driver", "expires_at", b"expires_at", "last_used_at", b"last_used_at", "name", b"name", "scopes", b"scopes", "token_id", b"token_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -124,17 +161,24 @@ class CreateTokenRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     SCOPES_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    DRIVER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name, 1 to 255 characters, unique."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_options_pb2.Scope.ValueType]:
         """What its bearer may do: READ, OPERATE or ADMIN; each includes those before
-        it.
+        it. None, or DRIVER alone, where `driver` is set.
         """
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
         """When it ends; unset: never."""
+
+    @_builtins.property
+    def driver(self) -> Global___DriverLimits:
+        """Makes a token for the hosts of a driver: they announce themselves with it,
+        and can do nothing else.
+        """
 
     def __init__(
         self,
@@ -142,10 +186,11 @@ class CreateTokenRequest(_message.Message):
         name: _builtins.str = ...,
         scopes: _abc.Iterable[_options_pb2.Scope.ValueType] | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        driver: Global___DriverLimits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["driver", b"driver", "expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "name", b"name", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["driver", b"driver", "expires_at", b"expires_at", "name", b"name", "scopes", b"scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

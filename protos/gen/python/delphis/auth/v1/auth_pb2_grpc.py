@@ -81,6 +81,7 @@ class AuthServiceServicer(object):
         |---|---|---|---|
         | a token has this name | FAILED_PRECONDITION | TOKEN_ALREADY_EXISTS | uses another name |
         | no scope, or an unknown one | INVALID_ARGUMENT | INVALID_INPUT | names read, operate or admin |
+        | `driver` beside other scopes, or without a name and pairs | INVALID_ARGUMENT | INVALID_INPUT | makes a token for each purpose |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

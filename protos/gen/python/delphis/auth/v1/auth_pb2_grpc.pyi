@@ -43,6 +43,7 @@ class AuthServiceStub:
     |---|---|---|---|
     | a token has this name | FAILED_PRECONDITION | TOKEN_ALREADY_EXISTS | uses another name |
     | no scope, or an unknown one | INVALID_ARGUMENT | INVALID_INPUT | names read, operate or admin |
+    | `driver` beside other scopes, or without a name and pairs | INVALID_ARGUMENT | INVALID_INPUT | makes a token for each purpose |
     """
     ListTokens: _grpc.UnaryUnaryMultiCallable[_auth_pb2.ListTokensRequest, _auth_pb2.ListTokensResponse]
     """Lists the tokens, without their secrets."""
@@ -77,6 +78,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
     |---|---|---|---|
     | a token has this name | FAILED_PRECONDITION | TOKEN_ALREADY_EXISTS | uses another name |
     | no scope, or an unknown one | INVALID_ARGUMENT | INVALID_INPUT | names read, operate or admin |
+    | `driver` beside other scopes, or without a name and pairs | INVALID_ARGUMENT | INVALID_INPUT | makes a token for each purpose |
     """
     ListTokens: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListTokensRequest, _auth_pb2.ListTokensResponse]  # type: ignore[assignment]
     """Lists the tokens, without their secrets."""
@@ -120,6 +122,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         |---|---|---|---|
         | a token has this name | FAILED_PRECONDITION | TOKEN_ALREADY_EXISTS | uses another name |
         | no scope, or an unknown one | INVALID_ARGUMENT | INVALID_INPUT | names read, operate or admin |
+        | `driver` beside other scopes, or without a name and pairs | INVALID_ARGUMENT | INVALID_INPUT | makes a token for each purpose |
         """
 
     @_abc_1.abstractmethod

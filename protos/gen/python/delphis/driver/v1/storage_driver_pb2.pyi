@@ -99,8 +99,9 @@ class Target(_message.Message):
     access_revision: _builtins.int
     """Counts the changes of the access info. Set by the router."""
     owner_epoch: _builtins.int
-    """Grows with each change of the core that owns the array. A host refuses a
-    lower one than it has seen. 0: not in use. Set by the router.
+    """Grows with each change of the host that owns the array, where several share
+    a driver's arrays. A host refuses a lower one than it has seen. 0: not in
+    use. Set by the router.
     """
     @_builtins.property
     def access_info(self) -> _access_pb2.AccessInfo:

@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from delphis.driver.v1 import storage_driver_pb2 as delphis_dot_driver_dot_v1_dot_storage__driver__pb2
 from delphis.type.v1 import options_pb2 as delphis_dot_type_dot_v1_dot_options__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64\x65lphis/registry/v1/lease.proto\x12\x13\x64\x65lphis.registry.v1\x1a&delphis/driver/v1/storage_driver.proto\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1egoogle/protobuf/duration.proto\"\x9e\x01\n\x13\x41\x63quireLeaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\'\n\x06serves\x18\x03 \x03(\x0b\x32\x17.delphis.driver.v1.Pair\x12\x10\n\x08\x65ndpoint\x18\x04 \x01(\t\x12\x1a\n\x12\x63\x65rtificate_sha256\x18\x05 \x01(\t\x12\x11\n\tserver_id\x18\x06 \x01(\t\"A\n\x05Lease\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\'\n\x13ReleaseLeaseRequest\x12\x10\n\x08lease_id\x18\x01 \x01(\t\"\x16\n\x14ReleaseLeaseResponse2\xe7\x01\n\x0cLeaseService\x12\x63\n\x0c\x41\x63quireLease\x12(.delphis.registry.v1.AcquireLeaseRequest\x1a\x1a.delphis.registry.v1.Lease\"\r\x90\x02\x02\xa0\xbb\x18\x05\xb2\xbb\x18\x02\x08\n\x12r\n\x0cReleaseLease\x12(.delphis.registry.v1.ReleaseLeaseRequest\x1a).delphis.registry.v1.ReleaseLeaseResponse\"\r\x90\x02\x02\xa0\xbb\x18\x05\xb2\xbb\x18\x02\x08\nBN\n\x17\x64\x65v.delphis.registry.v1P\x01Z-delphis.dev/go/delphis/registry/v1;registryv1\xa0\xbb\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64\x65lphis/registry/v1/lease.proto\x12\x13\x64\x65lphis.registry.v1\x1a&delphis/driver/v1/storage_driver.proto\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\"\xbc\x01\n\x13\x41\x63quireLeaseRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07version\x18\x02 \x01(\t\x12-\n\x06serves\x18\x03 \x03(\x0b\x32\x17.delphis.driver.v1.PairB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x65ndpoint\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12 \n\x12\x63\x65rtificate_sha256\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tserver_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x02\"R\n\x05Lease\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07problem\x18\x03 \x01(\t\"-\n\x13ReleaseLeaseRequest\x12\x16\n\x08lease_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x16\n\x14ReleaseLeaseResponse2\xe7\x01\n\x0cLeaseService\x12\x63\n\x0c\x41\x63quireLease\x12(.delphis.registry.v1.AcquireLeaseRequest\x1a\x1a.delphis.registry.v1.Lease\"\r\x90\x02\x02\xa0\xbb\x18\x06\xb2\xbb\x18\x02\x08\n\x12r\n\x0cReleaseLease\x12(.delphis.registry.v1.ReleaseLeaseRequest\x1a).delphis.registry.v1.ReleaseLeaseResponse\"\r\x90\x02\x02\xa0\xbb\x18\x06\xb2\xbb\x18\x02\x08\nBN\n\x17\x64\x65v.delphis.registry.v1P\x01Z-delphis.dev/go/delphis/registry/v1;registryv1\xa0\xbb\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,18 +36,30 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'delphis.registry.v1.lease_p
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\027dev.delphis.registry.v1P\001Z-delphis.dev/go/delphis/registry/v1;registryv1\240\273\030\001'
+  _globals['_ACQUIRELEASEREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_ACQUIRELEASEREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_ACQUIRELEASEREQUEST'].fields_by_name['serves']._loaded_options = None
+  _globals['_ACQUIRELEASEREQUEST'].fields_by_name['serves']._serialized_options = b'\342A\001\002'
+  _globals['_ACQUIRELEASEREQUEST'].fields_by_name['endpoint']._loaded_options = None
+  _globals['_ACQUIRELEASEREQUEST'].fields_by_name['endpoint']._serialized_options = b'\342A\001\002'
+  _globals['_ACQUIRELEASEREQUEST'].fields_by_name['certificate_sha256']._loaded_options = None
+  _globals['_ACQUIRELEASEREQUEST'].fields_by_name['certificate_sha256']._serialized_options = b'\342A\001\002'
+  _globals['_ACQUIRELEASEREQUEST'].fields_by_name['server_id']._loaded_options = None
+  _globals['_ACQUIRELEASEREQUEST'].fields_by_name['server_id']._serialized_options = b'\342A\001\002'
+  _globals['_RELEASELEASEREQUEST'].fields_by_name['lease_id']._loaded_options = None
+  _globals['_RELEASELEASEREQUEST'].fields_by_name['lease_id']._serialized_options = b'\342A\001\002'
   _globals['_LEASESERVICE'].methods_by_name['AcquireLease']._loaded_options = None
-  _globals['_LEASESERVICE'].methods_by_name['AcquireLease']._serialized_options = b'\220\002\002\240\273\030\005\262\273\030\002\010\n'
+  _globals['_LEASESERVICE'].methods_by_name['AcquireLease']._serialized_options = b'\220\002\002\240\273\030\006\262\273\030\002\010\n'
   _globals['_LEASESERVICE'].methods_by_name['ReleaseLease']._loaded_options = None
-  _globals['_LEASESERVICE'].methods_by_name['ReleaseLease']._serialized_options = b'\220\002\002\240\273\030\005\262\273\030\002\010\n'
-  _globals['_ACQUIRELEASEREQUEST']._serialized_start=160
-  _globals['_ACQUIRELEASEREQUEST']._serialized_end=318
-  _globals['_LEASE']._serialized_start=320
-  _globals['_LEASE']._serialized_end=385
-  _globals['_RELEASELEASEREQUEST']._serialized_start=387
-  _globals['_RELEASELEASEREQUEST']._serialized_end=426
-  _globals['_RELEASELEASERESPONSE']._serialized_start=428
-  _globals['_RELEASELEASERESPONSE']._serialized_end=450
-  _globals['_LEASESERVICE']._serialized_start=453
-  _globals['_LEASESERVICE']._serialized_end=684
+  _globals['_LEASESERVICE'].methods_by_name['ReleaseLease']._serialized_options = b'\220\002\002\240\273\030\006\262\273\030\002\010\n'
+  _globals['_ACQUIRELEASEREQUEST']._serialized_start=193
+  _globals['_ACQUIRELEASEREQUEST']._serialized_end=381
+  _globals['_LEASE']._serialized_start=383
+  _globals['_LEASE']._serialized_end=465
+  _globals['_RELEASELEASEREQUEST']._serialized_start=467
+  _globals['_RELEASELEASEREQUEST']._serialized_end=512
+  _globals['_RELEASELEASERESPONSE']._serialized_start=514
+  _globals['_RELEASELEASERESPONSE']._serialized_end=536
+  _globals['_LEASESERVICE']._serialized_start=539
+  _globals['_LEASESERVICE']._serialized_end=770
 # @@protoc_insertion_point(module_scope)

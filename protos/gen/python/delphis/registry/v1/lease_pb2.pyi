@@ -33,18 +33,18 @@ class AcquireLeaseRequest(_message.Message):
     CERTIFICATE_SHA256_FIELD_NUMBER: _builtins.int
     SERVER_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Name of the driver."""
+    """Name of the driver, such as `dev.acme.box`."""
     version: _builtins.str
     """Its version."""
     endpoint: _builtins.str
     """Where the core reaches the host: `tcp://HOST:PORT`."""
     certificate_sha256: _builtins.str
-    """SHA-256 of the host's server certificate, hexadecimal."""
+    """SHA-256 of the host's server certificate in DER, 64 hexadecimal digits."""
     server_id: _builtins.str
-    """The host's id, made anew at each start."""
+    """The host's id, made anew at each start; as GetDriverInfo has it."""
     @_builtins.property
     def serves(self) -> _containers.RepeatedCompositeFieldContainer[_storage_driver_pb2.Pair]:
-        """Vendors and models."""
+        """Vendors and models, as GetDriverInfo has them."""
 
     def __init__(
         self,
@@ -72,8 +72,13 @@ class Lease(_message.Message):
 
     LEASE_ID_FIELD_NUMBER: _builtins.int
     TTL_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
     lease_id: _builtins.str
-    """Id of the lease."""
+    """Id of the lease; a host keeps it as long as it runs."""
+    problem: _builtins.str
+    """Why the core could not use the host when it last tried, for the host's log;
+    empty: it could, or did not try yet.
+    """
     @_builtins.property
     def ttl(self) -> _duration_pb2.Duration:
         """How long it holds; renew it at a third."""
@@ -83,10 +88,11 @@ class Lease(_message.Message):
         *,
         lease_id: _builtins.str = ...,
         ttl: _duration_pb2.Duration | None = ...,
+        problem: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ttl", b"ttl"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_id", b"lease_id", "ttl", b"ttl"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_id", b"lease_id", "problem", b"problem", "ttl", b"ttl"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,14 +27,26 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LeaseServiceStub:
-    """Lets hosts that run elsewhere announce themselves.
+    """Lets hosts that run elsewhere, such as in containers, announce themselves.
 
-    A lease only announces: whether the host lives is judged by the core's own
-    connection to it. It binds driver name, pairs, the host's certificate and the
-    token that asked for it.
+    A host that serves StorageDriver over TCP with mutual TLS calls AcquireLease
+    when it is ready, again at a third of the lease's time, and ReleaseLease
+    before it drains. Where a call fails it tries again after a second or two, and
+    so announces itself anew after a restart of the core.
 
-    The core does not serve this service yet: it comes with drivers shipped as
-    containers. Until then a manifest's `endpoint` names such a host.
+    A lease only announces. It binds the driver's name, its vendors and models,
+    the certificate of the host and the token that asked for it. Whether the host
+    lives is judged by the core's own connection: over it the host must show
+    exactly the announced certificate, issued by the authority that the core was
+    given for its hosts, and GetDriverInfo must agree in name, pairs and
+    `server_id`. Where something differs the host gets no calls, and
+    RegistryService.ListDrivers says why.
+
+    Hosts of one driver's name are replicas and share its arrays: each array has
+    one owner among them, and Target.owner_epoch grows with each change of it. A
+    host logs out of an array when CloseStorage comes for it, also while it
+    drains, and refuses calls with an older epoch. A host whose lease has run out
+    logs out of all arrays: another one may own them by now.
     """
 
     @_typing.overload
@@ -42,49 +54,89 @@ class LeaseServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LeaseServiceAsyncStub: ...
     AcquireLease: _grpc.UnaryUnaryMultiCallable[_lease_pb2.AcquireLeaseRequest, _lease_pb2.Lease]
-    """Announces a host, or renews its announcement.
+    """Announces a host, or renews its announcement: both are the same call.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
-    | the token is not for this driver, pair or certificate | PERMISSION_DENIED | NOT_AUTHORIZED | uses the right token |
-    | the host serves none of our majors | FAILED_PRECONDITION | PROTOCOL_TOO_OLD | updates the host |
+    | the token is for another driver, pair, or not for drivers at all | PERMISSION_DENIED | NOT_AUTHORIZED | uses a token that `delphis tokens create --driver` made for it |
+    | the host announced another certificate before, or its lease was asked for with another token | PERMISSION_DENIED | NOT_AUTHORIZED | announces itself with a new server_id, as a restarted host does |
+    | a field is missing or not as described | INVALID_ARGUMENT | INVALID_INPUT | mends it |
+    | the core was given no certificates for hosts | FAILED_PRECONDITION | LEASES_OFF | starts the core with `--lease-tls` |
     """
     ReleaseLease: _grpc.UnaryUnaryMultiCallable[_lease_pb2.ReleaseLeaseRequest, _lease_pb2.ReleaseLeaseResponse]
-    """Takes the announcement back: the host drains. Succeeds where there is none."""
+    """Takes the announcement back, before the host drains: new calls go to other
+    hosts. Succeeds where there is none.
+
+    | condition | code | reason | what the caller does |
+    |---|---|---|---|
+    | another token asked for the lease | PERMISSION_DENIED | NOT_AUTHORIZED | uses that one |
+    """
 
 @_typing.type_check_only
 class LeaseServiceAsyncStub(LeaseServiceStub):
-    """Lets hosts that run elsewhere announce themselves.
+    """Lets hosts that run elsewhere, such as in containers, announce themselves.
 
-    A lease only announces: whether the host lives is judged by the core's own
-    connection to it. It binds driver name, pairs, the host's certificate and the
-    token that asked for it.
+    A host that serves StorageDriver over TCP with mutual TLS calls AcquireLease
+    when it is ready, again at a third of the lease's time, and ReleaseLease
+    before it drains. Where a call fails it tries again after a second or two, and
+    so announces itself anew after a restart of the core.
 
-    The core does not serve this service yet: it comes with drivers shipped as
-    containers. Until then a manifest's `endpoint` names such a host.
+    A lease only announces. It binds the driver's name, its vendors and models,
+    the certificate of the host and the token that asked for it. Whether the host
+    lives is judged by the core's own connection: over it the host must show
+    exactly the announced certificate, issued by the authority that the core was
+    given for its hosts, and GetDriverInfo must agree in name, pairs and
+    `server_id`. Where something differs the host gets no calls, and
+    RegistryService.ListDrivers says why.
+
+    Hosts of one driver's name are replicas and share its arrays: each array has
+    one owner among them, and Target.owner_epoch grows with each change of it. A
+    host logs out of an array when CloseStorage comes for it, also while it
+    drains, and refuses calls with an older epoch. A host whose lease has run out
+    logs out of all arrays: another one may own them by now.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     AcquireLease: _aio.UnaryUnaryMultiCallable[_lease_pb2.AcquireLeaseRequest, _lease_pb2.Lease]  # type: ignore[assignment]
-    """Announces a host, or renews its announcement.
+    """Announces a host, or renews its announcement: both are the same call.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
-    | the token is not for this driver, pair or certificate | PERMISSION_DENIED | NOT_AUTHORIZED | uses the right token |
-    | the host serves none of our majors | FAILED_PRECONDITION | PROTOCOL_TOO_OLD | updates the host |
+    | the token is for another driver, pair, or not for drivers at all | PERMISSION_DENIED | NOT_AUTHORIZED | uses a token that `delphis tokens create --driver` made for it |
+    | the host announced another certificate before, or its lease was asked for with another token | PERMISSION_DENIED | NOT_AUTHORIZED | announces itself with a new server_id, as a restarted host does |
+    | a field is missing or not as described | INVALID_ARGUMENT | INVALID_INPUT | mends it |
+    | the core was given no certificates for hosts | FAILED_PRECONDITION | LEASES_OFF | starts the core with `--lease-tls` |
     """
     ReleaseLease: _aio.UnaryUnaryMultiCallable[_lease_pb2.ReleaseLeaseRequest, _lease_pb2.ReleaseLeaseResponse]  # type: ignore[assignment]
-    """Takes the announcement back: the host drains. Succeeds where there is none."""
+    """Takes the announcement back, before the host drains: new calls go to other
+    hosts. Succeeds where there is none.
+
+    | condition | code | reason | what the caller does |
+    |---|---|---|---|
+    | another token asked for the lease | PERMISSION_DENIED | NOT_AUTHORIZED | uses that one |
+    """
 
 class LeaseServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Lets hosts that run elsewhere announce themselves.
+    """Lets hosts that run elsewhere, such as in containers, announce themselves.
 
-    A lease only announces: whether the host lives is judged by the core's own
-    connection to it. It binds driver name, pairs, the host's certificate and the
-    token that asked for it.
+    A host that serves StorageDriver over TCP with mutual TLS calls AcquireLease
+    when it is ready, again at a third of the lease's time, and ReleaseLease
+    before it drains. Where a call fails it tries again after a second or two, and
+    so announces itself anew after a restart of the core.
 
-    The core does not serve this service yet: it comes with drivers shipped as
-    containers. Until then a manifest's `endpoint` names such a host.
+    A lease only announces. It binds the driver's name, its vendors and models,
+    the certificate of the host and the token that asked for it. Whether the host
+    lives is judged by the core's own connection: over it the host must show
+    exactly the announced certificate, issued by the authority that the core was
+    given for its hosts, and GetDriverInfo must agree in name, pairs and
+    `server_id`. Where something differs the host gets no calls, and
+    RegistryService.ListDrivers says why.
+
+    Hosts of one driver's name are replicas and share its arrays: each array has
+    one owner among them, and Target.owner_epoch grows with each change of it. A
+    host logs out of an array when CloseStorage comes for it, also while it
+    drains, and refuses calls with an older epoch. A host whose lease has run out
+    logs out of all arrays: another one may own them by now.
     """
 
     @_abc_1.abstractmethod
@@ -93,12 +145,14 @@ class LeaseServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lease_pb2.AcquireLeaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lease_pb2.Lease, _abc.Awaitable[_lease_pb2.Lease]]:
-        """Announces a host, or renews its announcement.
+        """Announces a host, or renews its announcement: both are the same call.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
-        | the token is not for this driver, pair or certificate | PERMISSION_DENIED | NOT_AUTHORIZED | uses the right token |
-        | the host serves none of our majors | FAILED_PRECONDITION | PROTOCOL_TOO_OLD | updates the host |
+        | the token is for another driver, pair, or not for drivers at all | PERMISSION_DENIED | NOT_AUTHORIZED | uses a token that `delphis tokens create --driver` made for it |
+        | the host announced another certificate before, or its lease was asked for with another token | PERMISSION_DENIED | NOT_AUTHORIZED | announces itself with a new server_id, as a restarted host does |
+        | a field is missing or not as described | INVALID_ARGUMENT | INVALID_INPUT | mends it |
+        | the core was given no certificates for hosts | FAILED_PRECONDITION | LEASES_OFF | starts the core with `--lease-tls` |
         """
 
     @_abc_1.abstractmethod
@@ -107,6 +161,12 @@ class LeaseServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lease_pb2.ReleaseLeaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lease_pb2.ReleaseLeaseResponse, _abc.Awaitable[_lease_pb2.ReleaseLeaseResponse]]:
-        """Takes the announcement back: the host drains. Succeeds where there is none."""
+        """Takes the announcement back, before the host drains: new calls go to other
+        hosts. Succeeds where there is none.
+
+        | condition | code | reason | what the caller does |
+        |---|---|---|---|
+        | another token asked for the lease | PERMISSION_DENIED | NOT_AUTHORIZED | uses that one |
+        """
 
 def add_LeaseServiceServicer_to_server(servicer: LeaseServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

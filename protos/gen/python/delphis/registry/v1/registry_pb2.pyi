@@ -119,6 +119,8 @@ class _HostStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HostState.V
     """Finishes its calls and ends."""
     HOST_STATE_DEAD: _HostState.ValueType  # 5
     """Ended."""
+    HOST_STATE_UNREACHABLE: _HostState.ValueType  # 6
+    """It runs elsewhere, and the core can't use it: `error` says why."""
 
 class HostState(_HostState, metaclass=_HostStateEnumTypeWrapper):
     """What a driver host does."""
@@ -135,6 +137,8 @@ HOST_STATE_DRAINING: HostState.ValueType  # 4
 """Finishes its calls and ends."""
 HOST_STATE_DEAD: HostState.ValueType  # 5
 """Ended."""
+HOST_STATE_UNREACHABLE: HostState.ValueType  # 6
+"""It runs elsewhere, and the core can't use it: `error` says why."""
 Global___HostState: _TypeAlias = HostState  # noqa: Y015
 
 class _QuarantineState:
@@ -292,6 +296,8 @@ class DriverHost(_message.Message):
     PROBATION_FIELD_NUMBER: _builtins.int
     CALLS_IN_FLIGHT_FIELD_NUMBER: _builtins.int
     MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    LEASE_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
     endpoint: _builtins.str
     """Where it listens."""
     state: Global___HostState.ValueType
@@ -308,6 +314,8 @@ class DriverHost(_message.Message):
     """Calls that run in it."""
     memory_bytes: _builtins.int
     """Its resident memory."""
+    error: _builtins.str
+    """Why the core can't use it, with what to do."""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp:
         """When it was started."""
@@ -319,6 +327,10 @@ class DriverHost(_message.Message):
     @_builtins.property
     def log_tail(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Its last 20 log lines, without secrets, as far as the host removes them."""
+
+    @_builtins.property
+    def lease_expires_at(self) -> _timestamp_pb2.Timestamp:
+        """Until when its lease holds; unset where it has none."""
 
     def __init__(
         self,
@@ -334,10 +346,12 @@ class DriverHost(_message.Message):
         probation: _builtins.bool = ...,
         calls_in_flight: _builtins.int = ...,
         memory_bytes: _builtins.int = ...,
+        lease_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        error: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "lease_expires_at", b"lease_expires_at", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls_in_flight", b"calls_in_flight", "ended_at", b"ended_at", "endpoint", b"endpoint", "exit", b"exit", "log_tail", b"log_tail", "memory_bytes", b"memory_bytes", "pid", b"pid", "probation", b"probation", "server_id", b"server_id", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls_in_flight", b"calls_in_flight", "ended_at", b"ended_at", "endpoint", b"endpoint", "error", b"error", "exit", b"exit", "lease_expires_at", b"lease_expires_at", "log_tail", b"log_tail", "memory_bytes", b"memory_bytes", "pid", b"pid", "probation", b"probation", "server_id", b"server_id", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

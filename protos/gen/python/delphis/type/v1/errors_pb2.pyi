@@ -196,7 +196,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_TARGET_REFUSED: _Reason.ValueType  # 409
     """The request's target has fields that only the router sets, or occurs more than once. Send the storage's id alone."""
     REASON_OWNER_EPOCH_STALE: _Reason.ValueType  # 410
-    """Another core owns the array since. Retry; the router finds the owner."""
+    """The array got another owner since. Retry; the router finds the owner."""
+    REASON_LEASES_OFF: _Reason.ValueType  # 411
+    """Driver hosts can't announce themselves: the core was given no certificates for them. Start it with --lease-tls."""
     REASON_SERVICE_UNAVAILABLE: _Reason.ValueType  # 500
     """---- Delphis itself (500 and up) ----
 
@@ -381,7 +383,9 @@ REASON_ARRAY_TIMEOUT: Reason.ValueType  # 408
 REASON_TARGET_REFUSED: Reason.ValueType  # 409
 """The request's target has fields that only the router sets, or occurs more than once. Send the storage's id alone."""
 REASON_OWNER_EPOCH_STALE: Reason.ValueType  # 410
-"""Another core owns the array since. Retry; the router finds the owner."""
+"""The array got another owner since. Retry; the router finds the owner."""
+REASON_LEASES_OFF: Reason.ValueType  # 411
+"""Driver hosts can't announce themselves: the core was given no certificates for them. Start it with --lease-tls."""
 REASON_SERVICE_UNAVAILABLE: Reason.ValueType  # 500
 """---- Delphis itself (500 and up) ----
 

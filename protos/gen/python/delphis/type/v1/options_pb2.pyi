@@ -45,12 +45,17 @@ class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scope.ValueType
     """Changes who may do what, and which drivers run."""
     SCOPE_SERVICE: _Scope.ValueType  # 5
     """Delphis' own processes only."""
+    SCOPE_DRIVER: _Scope.ValueType  # 6
+    """Announces hosts of one driver, for the vendors and models that its token
+    names, and may do nothing else.
+    """
 
 class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
     """What a caller must be allowed to do before a method is called for it.
 
     Scopes are ordered: ADMIN includes OPERATE, OPERATE includes READ. SERVICE
-    belongs to Delphis' own processes and includes all others.
+    belongs to Delphis' own processes and includes all others. DRIVER stands
+    apart: of the others only SERVICE includes it, and it includes none.
     """
 
 SCOPE_UNSPECIFIED: Scope.ValueType  # 0
@@ -65,6 +70,10 @@ SCOPE_ADMIN: Scope.ValueType  # 4
 """Changes who may do what, and which drivers run."""
 SCOPE_SERVICE: Scope.ValueType  # 5
 """Delphis' own processes only."""
+SCOPE_DRIVER: Scope.ValueType  # 6
+"""Announces hosts of one driver, for the vendors and models that its token
+names, and may do nothing else.
+"""
 Global___Scope: _TypeAlias = Scope  # noqa: Y015
 
 class _Dialect:
