@@ -68,11 +68,11 @@ def environment(
 
 
 def import_root(driver_class: str, folder: Path) -> Path | None:
-    """The folder from which the class's module is imported: the manifest's or one above; None: it is installed."""
+    """The folder from which the class's module is imported: the manifest's, `src` in it, one above; None: installed."""
     if ".py:" in driver_class:
         return folder
     module = Path(*driver_class.partition(":")[0].split("."))
-    for root in (folder, *folder.parents[:3]):
+    for root in (folder, folder / "src", *folder.parents[:3]):
         if (root / module.with_suffix(".py")).is_file() or (root / module / "__init__.py").is_file():
             return root
     return None

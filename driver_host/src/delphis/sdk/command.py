@@ -1,4 +1,4 @@
-"""`delphis-driver`: run a driver by hand, or in a container."""
+"""`delphis-driver`: run a driver by hand, or in a container; the other commands have modules of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from delphis.sdk.driver_file import NoSingleDriver, only_class
+from delphis.sdk.driver_file import NoSingleDriver, import_root, only_class
 from delphis.sdk.host.settings import PREFIX, HostSettings, Pair, SettingsError, from_environment
 from delphis.sdk.version import VERSION
 
@@ -23,13 +23,17 @@ OWN_FOLDER = "delphis-driver-"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The entry point of the script `delphis-driver`."""
+    """Make, run and prove storage drivers for Delphis."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["check"]:  # not loaded by hosts, which start in little time
         from delphis.sdk.conformance.command import check
 
         sys.exit(check(words[1:]))
-    parser = argparse.ArgumentParser(prog="delphis-driver", description="Run storage drivers for Delphis.")
+    if words[:1] == ["new"]:
+        from delphis.sdk.project.command import new
+
+        sys.exit(new(words[1:]))
+    parser = argparse.ArgumentParser(prog="delphis-driver", description=main.__doc__)
     parser.add_argument("--version", action="version", version=f"delphis-driver {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="serve a driver until interrupted", description=_run.__doc__)
@@ -40,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--endpoint", metavar="ADDRESS", help="unix:///path or tcp://host:port; default: a socket in a new folder"
     )
     commands.add_parser("check", help="prove that a driver keeps the contract")
+    commands.add_parser("new", help="make the project of a new driver")
     given = parser.parse_args(words)
     try:
         settings = _run(given.driver, given.endpoint)
@@ -96,17 +101,10 @@ def _from_manifest(folder: Path, environment: dict[str, str]) -> HostSettings:
     if place.endswith(".py"):
         driver_class = f"{folder / place}:{attribute}"
     else:
-        _make_importable(place, folder)
+        root = import_root(place, folder)
+        if root is not None:
+            sys.path.insert(0, str(root))
     settings = from_environment(name, driver_class, environment)
     return replace(
         settings, version=settings.version or str(manifest.get("version", "")), serves=settings.serves or serves
     )
-
-
-def _make_importable(module: str, folder: Path) -> None:
-    """Lets the module of a manifest be imported from the folder, or one above it, that holds it."""
-    place = Path(*module.split("."))
-    for root in (folder, *folder.parents[:3]):
-        if (root / place.with_suffix(".py")).is_file() or (root / place / "__init__.py").is_file():
-            sys.path.insert(0, str(root))
-            return

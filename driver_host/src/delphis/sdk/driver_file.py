@@ -1,4 +1,4 @@
-"""A driver in one Python file: which class it is, without running the file."""
+"""Where a driver's code is, found without running it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,20 @@ def only_class(path: Path) -> str:
         what = f"the drivers {', '.join(found)}" if found else "no subclass of StorageDriver"
         raise NoSingleDriver(f"{path} has {what}: name the class, as in {path}:Class.")
     return found[0]
+
+
+def import_root(module: str, folder: Path) -> Path | None:
+    """The folder from which a manifest's module is imported; None: it is installed.
+
+    Args:
+        module: As a manifest writes it: `acme.driver`.
+        folder: The manifest's. Looked at are it, `src` in it, and the three above.
+    """
+    place = Path(*module.split("."))
+    for root in (folder, folder / "src", *folder.parents[:3]):
+        if (root / place.with_suffix(".py")).is_file() or (root / place / "__init__.py").is_file():
+            return root
+    return None
 
 
 def _is_driver(base: ast.expr) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from delphis.sdk.conformance.errors import UsageError
-from delphis.sdk.driver_file import NoSingleDriver, only_class
+from delphis.sdk.driver_file import NoSingleDriver, import_root, only_class
 from delphis.sdk.host.settings import Pair
 from delphis.sdk.testing.client import TlsFiles
 from delphis.sdk.testing.host_process import HostProcess
@@ -184,7 +184,7 @@ def _of_class(subject: Subject, driver_class: str, python: str) -> Subject:
     if place.endswith(".py"):
         return replace(subject, command=_python_host(subject.name, f"{subject.folder / place}:{attribute}", python))
     environment = dict(subject.environment)
-    root = _import_root(place, subject.folder)
+    root = import_root(place, subject.folder)
     if root is not None:
         environment["PYTHONPATH"] = str(root)
     return replace(subject, command=_python_host(subject.name, driver_class, python), environment=environment)
@@ -194,12 +194,3 @@ def _tls(table: dict[str, str] | None, folder: Path) -> TlsFiles | None:
     if table is None:
         return None
     return TlsFiles(folder / table["ca"], folder / table["cert"], folder / table["key"], table.get("server_name", ""))
-
-
-def _import_root(module: str, folder: Path) -> Path | None:
-    """The folder from which a module is imported; None: it is installed."""
-    place = Path(*module.split("."))
-    for root in (folder, folder / "src", *folder.parents[:3]):
-        if (root / place.with_suffix(".py")).is_file() or (root / place / "__init__.py").is_file():
-            return root
-    return None

@@ -9,6 +9,7 @@
     def test_conformance(delphis_check):
         delphis_check()
 
+An array that is started for the tests is the value of a fixture `delphis_array` of the author's, of session scope.
 `delphis_driver` is the driver on its test bench, for tests of its author's: `delphis_driver.call("ListVolumes")`.
 """
 
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from delphis.sdk.conformance import Bench, Examination
+    from delphis.sdk.conformance import Array, Bench, Examination
 
 _PATHS = {
     "driver": "folder with driver.toml, or FILE.py:Class, that delphis_check checks (default: the root folder)",
@@ -54,7 +55,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def delphis_examination(pytestconfig: pytest.Config) -> Iterator[Examination]:
+def delphis_array(pytestconfig: pytest.Config) -> Array | str | None:
+    """The array to check against: the file of the setting. Override it where a simulator is started for the tests."""
+    return _setting(pytestconfig, "array")
+
+
+@pytest.fixture(scope="session")
+def delphis_examination(pytestconfig: pytest.Config, delphis_array: Array | str | None) -> Iterator[Examination]:
     """The run that the checks belong to. One host serves the driver for all tests of the session."""
     from delphis.sdk import conformance
 
@@ -67,7 +74,7 @@ def delphis_examination(pytestconfig: pytest.Config) -> Iterator[Examination]:
             driver,
             command=command,
             endpoint=endpoint,
-            array=_setting(pytestconfig, "array"),
+            array=delphis_array,
             traps=_setting(pytestconfig, "traps"),
             expected=_setting(pytestconfig, "expected"),
             timeout=float(timeout) if timeout else conformance.TIMEOUT,
