@@ -27,6 +27,8 @@ DRIVERS = {
     "no_import": "NoImport",
     "no_driver": "NoDriver",
 }
+# What they break only the conformance kit looks at: tests/conformance has each of their faults.
+OF_THE_KIT = {"untrue", "raw_host"}
 MEMORY_MB = 200
 
 
@@ -279,4 +281,4 @@ def test_a_broken_manifest_is_listed_with_its_error(delphis: Up, bystander: str)
 
 def test_the_folder_of_the_tests_is_complete() -> None:
     files = {path.stem for path in (Path(__file__).parents[1] / "bad_drivers").glob("*.py")}
-    assert files == set(DRIVERS)
+    assert files == set(DRIVERS) | OF_THE_KIT

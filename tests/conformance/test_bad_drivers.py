@@ -21,6 +21,9 @@ from tests.conformance.support import BAD, HERE, PASSWORD, access, array
 
 TIMEOUT = 3.0
 
+# Some forty hosts are started, at a third of a second of CPU each.
+pytestmark = pytest.mark.slow
+
 # A host of the SDK's, the same for all rows of a file: file, extra_attributes.bad, the checks that catch it.
 DRIVERS: tuple[tuple[str, str, str], ...] = (
     ("exit.py", "yes", "lists.read"),
