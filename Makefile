@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-PROJECTS := protos driver_host cli .
+PROJECTS := protos driver_host cli delfin_adapter .
 WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 STAMP := $(VENV)/.setup-done
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 12
 
-setup: $(STAMP)  ## make .venv with everything locked, and our four projects installed editable
+setup: $(STAMP)  ## make .venv with everything locked, and our projects installed editable
 
 $(STAMP): requirements/dev.txt pyproject.toml $(PROJECTS:%=%/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit("Delphis needs Python 3.11 or newer, this is " + sys.version if sys.version_info < (3, 11) else 0)'

@@ -16,18 +16,19 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-WHEELS = ("protos", "driver_host", "cli")
+WHEELS = ("protos", "driver_host", "cli", "delfin_adapter")
 TYPED = (
-    *("services", "gateway", "drivers", "driver_host/src", "cli/src"),
+    *("services", "gateway", "drivers", "driver_host/src", "cli/src", "delfin_adapter/src"),
     *("tests", "benchmarks", "examples", "deploy", ".ci"),
 )
 
 # Who may not import what of ours. A driver sees only the SDK and the contract; the wheels never see the application.
 FORBIDDEN = {
-    "drivers": ("services", "gateway", "delphis.cli"),
-    "driver_host/src": ("services", "gateway", "drivers", "delphis.cli"),
+    "drivers": ("services", "gateway", "delphis.cli", "delphis.delfin"),
+    "driver_host/src": ("services", "gateway", "drivers", "delphis.cli", "delphis.delfin"),
     "cli/src": ("services", "gateway", "drivers", "delphis.sdk"),
-    "services": ("drivers", "delphis.cli"),
+    "delfin_adapter/src": ("services", "gateway", "drivers", "delphis.cli"),
+    "services": ("drivers", "delphis.cli", "delphis.delfin"),
     "gateway": ("drivers", "delphis.cli", "delphis.inventory", "delphis.registry", "delphis.auth"),
 }
 # One command of the application is a client of a core, and takes server, token and output as the others do.
@@ -71,7 +72,7 @@ def tracked(*patterns: str) -> list[Path]:
 def namespace_is_shared() -> Complaints:
     """One delphis/__init__.py would hide the other wheels' part of the package."""
     return [
-        f"{path.relative_to(REPO)}: `delphis` is a namespace of three wheels (PEP 420), remove this file"
+        f"{path.relative_to(REPO)}: `delphis` is a namespace of several wheels (PEP 420), remove this file"
         for path in tracked("**/__init__.py")
         if path.parent.name == "delphis"
     ]
@@ -116,7 +117,7 @@ def versions_agree() -> Complaints:
     contract = f"delphis-protos=={projects['protos']['version']}"
     return [
         f"{folder}/pyproject.toml: must depend on {contract}"
-        for folder in ("driver_host", "cli")
+        for folder in WHEELS[1:]
         if contract not in projects[folder]["dependencies"]
     ]
 

@@ -5,8 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 uv="$(dirname "$1")/uv"
 shift
-projects="pyproject.toml protos/pyproject.toml driver_host/pyproject.toml cli/pyproject.toml"
-ours="--no-emit-package delphis --no-emit-package delphis-protos --no-emit-package delphis-driver-sdk --no-emit-package delphis-cli"
+projects="pyproject.toml protos/pyproject.toml driver_host/pyproject.toml cli/pyproject.toml delfin_adapter/pyproject.toml"
+ours="--no-emit-package delphis --no-emit-package delphis-protos --no-emit-package delphis-driver-sdk --no-emit-package delphis-cli --no-emit-package delphis-delfin-adapter"
 
 lock() { # output, then inputs and options
     out="requirements/$1.txt"

@@ -1,4 +1,4 @@
-"""The three wheels, and clean environments to install them into."""
+"""The wheels, and clean environments to install them into."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[2]
-PROJECTS = ("protos", "driver_host", "cli")
+PROJECTS = ("protos", "driver_host", "cli", "delfin_adapter")
 TOOL_TIMEOUT = 300  # seconds, for one program
 
 
@@ -74,7 +74,7 @@ NewEnvironment = Callable[..., Environment]
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The three wheels as they would be published, built from the checkout by way of their source archives."""
+    """The wheels as they would be published, built from the checkout by way of their source archives."""
     out = tmp_path_factory.mktemp("dist")
     for project in PROJECTS:
         done = run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, REPO / project)

@@ -19,10 +19,11 @@ IMPORT_ALL = """
 import importlib, importlib.metadata, pathlib, sys, warnings
 warnings.simplefilter("error")
 imported = []
-for distribution in ("delphis-protos", "delphis-driver-sdk", "delphis-cli"):
+for distribution in ("delphis-protos", "delphis-driver-sdk", "delphis-cli", "delphis-delfin-adapter"):
     for path in importlib.metadata.files(distribution):
-        # `conformance` and `testing` want pytest, which is an extra; `ssh` wants paramiko.
-        if path.suffix != ".py" or {"conformance", "testing", "ssh", "__main__.py"} & set(path.parts):
+        # `conformance` and `testing` want pytest, which is an extra; `ssh` wants paramiko; `standin`
+        # runs under another name.
+        if path.suffix != ".py" or {"conformance", "testing", "ssh", "standin", "__main__.py"} & set(path.parts):
             continue
         name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
         importlib.import_module(name)

@@ -1,0 +1,29 @@
+"""The one driver that this process serves, as the SDK's host asks for it: `delphis.delfin.served:Driver`.
+
+It is looked up when the host loads it, so that what goes wrong reaches the operator by way of Delphis.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+CLASS = f"{__name__}:Driver"
+
+_chosen = ""
+
+
+def choose(name: str) -> None:
+    """Names the class of Delfin's interface: `module:Class`, or `path/to/file.py:Class`."""
+    global _chosen
+    _chosen = name
+
+
+def __getattr__(name: str) -> Any:
+    if name != "Driver":
+        raise AttributeError(name)
+    from delphis.delfin import deadlines, loading
+    from delphis.delfin.hosted import hosted
+
+    found = hosted(loading.find(_chosen))
+    deadlines.bound_requests()
+    return found
