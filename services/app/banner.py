@@ -18,6 +18,8 @@ def show(settings: CoreSettings, ready: dict[str, Any]) -> None:
     if ready.get("rest"):
         lines.append(f"  REST      {ready['rest']}")
     lines.append(f"  gRPC      {ready['grpc']}")
+    if ready.get("leases"):
+        lines.append(f"  hosts     {ready['leases']}")
     lines.append(f"  data      {settings.data_dir}")
     if settings.auth == "none":
         lines.append("  Without authentication every process on this machine, drivers included, has full access.")

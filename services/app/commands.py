@@ -78,6 +78,17 @@ def core_options(command: Command) -> Command:
                 "--tls-certificate", type=click.Path(dir_okay=False, exists=True), help="PEM chain for both ports."
             ),
             click.option("--tls-key", type=click.Path(dir_okay=False, exists=True), help="Its key."),
+            click.option(
+                "--lease-tls",
+                type=click.Path(file_okay=False, exists=True),
+                help="Folder with ca.pem, tls.pem and tls.key, for driver hosts that announce themselves.",
+            ),
+            click.option(
+                "--lease-listen",
+                metavar="HOST:PORT",
+                help="gRPC with that certificate, for such hosts.",
+            ),
+            click.option("--lease-ttl", type=click.FloatRange(1, 3600), default=15.0, hidden=True),
             click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
         )
     ):
@@ -105,6 +116,9 @@ def _settings(options: dict[str, Any], *, auth: str, demo: bool = False) -> Core
         tls_key=options["tls_key"],
         backends=options["backends"],
         backend_cas=tuple(_absolute(text) for text in options["backend_cas"]),
+        lease_tls=str(Path(options["lease_tls"]).absolute()) if options["lease_tls"] else None,
+        lease_listen=options["lease_listen"],
+        lease_ttl=options["lease_ttl"],
         log_format=options["log_format"],
         demo=demo,
     )
@@ -125,6 +139,12 @@ def _check_listen(settings: CoreSettings) -> None:
         from gateway import backends
 
         backends.parse(settings.backends, settings.backend_cas, core=None)
+    if settings.lease_listen is not None:
+        refuse_open_without_login(
+            parse_address(settings.lease_listen, "--lease-listen"), "--lease-listen", settings.auth
+        )
+        if settings.lease_tls is None:
+            raise StartFailure("--lease-listen needs --lease-tls: the certificate that hosts are shown.")
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         raise StartFailure("--tls-certificate and --tls-key go together; give both or none.")
 

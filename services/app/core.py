@@ -7,6 +7,7 @@ runs it in its own process. It ends with 0 after SIGTERM, with 2 where an operat
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import importlib.metadata
 import json
@@ -83,6 +84,14 @@ async def _core(settings: CoreSettings) -> AsyncIterator[dict[str, Any]]:
         core = await stack.enter_async_context(wire(settings))
         grpc_address = await stack.enter_async_context(open_grpc(settings, core.pipeline, core.reflection))
         where: dict[str, Any] = {"version": importlib.metadata.version("delphis"), "grpc": grpc_address}
+        if settings.lease_listen is not None:
+            for_hosts = dataclasses.replace(
+                settings,
+                grpc_listen=settings.lease_listen,
+                tls_certificate=f"{settings.lease_tls}/tls.pem",
+                tls_key=f"{settings.lease_tls}/tls.key",
+            )
+            where["leases"] = await stack.enter_async_context(open_grpc(for_hosts, core.pipeline, core.reflection))
         if settings.http_listen is not None:
             http_address = await stack.enter_async_context(open_http(settings, core.pipeline, core.reflection))
             scheme = "https" if settings.tls_certificate else "http"

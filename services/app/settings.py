@@ -40,6 +40,12 @@ class CoreSettings:
     """Services of others behind the gateway, as NAME=ADDRESS."""
     backend_cas: tuple[str, ...] = ()
     """CAs of their certificates, as NAME=FILE."""
+    lease_tls: str | None = None
+    """Folder with ca.pem, tls.pem and tls.key: what the core shows to hosts that run elsewhere, and whom it trusts."""
+    lease_listen: str | None = None
+    """HOST:PORT where such hosts reach the core's gRPC services over TLS, with that certificate."""
+    lease_ttl: float = 15.0
+    """Seconds that a lease holds."""
     log_format: str = "text"
     """`text` or `json`."""
     demo: bool = False

@@ -20,6 +20,8 @@ from services.inventory.access.infos import AccessInfos
 from services.inventory.preferences import DriverPreferences
 from services.inventory.service import Inventory, open_vault
 from services.inventory.vault import Vault, VaultError, default_key_file
+from services.registry.lease_service import LeaseService
+from services.registry.manifest import TlsFiles
 from services.registry.registry import Registry
 from services.registry.service import RegistryService
 from services.registry.settings import HostSettings
@@ -50,8 +52,8 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
         stack.push_async_callback(store.close)
         access = AccessInfos(store, await _open_vault(store, settings))
         folders = (IN_TREE_DRIVERS, *map(Path, settings.drivers))
-        hosts = HostSettings(runtime_dir=Path(settings.data_dir) / "run")
-        registry = Registry(hosts, folders, DriverPreferences(store))
+        hosts = HostSettings(runtime_dir=Path(settings.data_dir) / "run", lease_ttl=settings.lease_ttl)
+        registry = Registry(hosts, folders, DriverPreferences(store), store=store, lease_tls=_lease_tls(settings))
         router = Router(registry, access)
         token = _service_token(settings)
         authenticator = TokenAuthenticator(store, service_token=token) if settings.auth == "token" else None
@@ -63,10 +65,31 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
         except StoreFault as fault:
             raise StartFailure(str(fault)) from fault
         stack.push_async_callback(inventory.stop)
-        served = (*inventory.methods(), *RegistryService(registry).methods(), *router_service.methods(router))
+        assert registry.table is not None
+        served = (
+            *inventory.methods(),
+            *RegistryService(registry).methods(),
+            *LeaseService(registry.table, settings.lease_ttl).methods(),
+            *router_service.methods(router),
+        )
         methods = MethodTable((*served, *version.methods(served), *health.methods(store, served)))
         pipeline = Pipeline(methods, authenticator or AnonymousAdmin(), inventory.audit)
         yield Core(pipeline, Reflection(methods.services()), token)
+
+
+def _lease_tls(settings: CoreSettings) -> TlsFiles | None:
+    if settings.lease_tls is None:
+        return None
+    folder = Path(settings.lease_tls)
+    files = TlsFiles(folder / "ca.pem", folder / "tls.pem", folder / "tls.key")
+    for path in (files.ca, files.cert, files.key):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise StartFailure(
+                f"--lease-tls {folder}: {path.name} can't be read: {error.strerror}. `delphis-driver certs` makes it."
+            ) from error
+    return files
 
 
 def _open_store(database: str) -> Store:

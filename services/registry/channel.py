@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 
 from delphis.driver.v1 import storage_driver_pb2
+from services.registry.certificate import ShownCertificate
 from services.registry.errors import HostSilent
 from services.registry.manifest import TlsFiles
 
@@ -41,15 +42,21 @@ StreamCall = grpc.aio.UnaryStreamMultiCallable[bytes, bytes]
 class HostChannel:
     """A channel of its own, and its methods as bytes in, bytes out."""
 
-    def __init__(self, target: str, tls: TlsFiles | None = None) -> None:
-        """Opens nothing yet. OSError where a file of `tls` can't be read."""
+    def __init__(self, target: str, tls: TlsFiles | None = None, shown: ShownCertificate | None = None) -> None:
+        """Opens nothing yet. OSError where a file of `tls` can't be read.
+
+        `shown` is the one certificate that the host may show, which was checked before.
+        """
         if tls is None:
             self._channel = grpc.aio.insecure_channel(target, _OPTIONS)
         else:
-            credentials = grpc.ssl_channel_credentials(tls.ca.read_bytes(), tls.key.read_bytes(), tls.cert.read_bytes())
+            # What is trusted is that certificate itself instead of who issued it, so no other will do.
+            trusted = shown.pem if shown is not None else tls.ca.read_bytes()
+            credentials = grpc.ssl_channel_credentials(trusted, tls.key.read_bytes(), tls.cert.read_bytes())
             options: tuple[tuple[str, int | str], ...] = (*_OPTIONS, *_TCP_OPTIONS)
-            if tls.server_name:
-                options = (*options, ("grpc.ssl_target_name_override", tls.server_name))
+            name = shown.name if shown is not None else tls.server_name
+            if name:
+                options = (*options, ("grpc.ssl_target_name_override", name))
             self._channel = grpc.aio.secure_channel(target, credentials, options)
         self._unary: dict[str, UnaryCall] = {}
         self._stream: dict[str, StreamCall] = {}

@@ -26,12 +26,14 @@ log = logging.getLogger(__name__)
 class Lease:
     """The right to run one call in a host. Exactly one `release` ends it."""
 
-    __slots__ = ("_hosts", "_probation", "_running", "_slot", "host", "method", "storage_id")
+    __slots__ = ("_hosts", "_probation", "_running", "_slot", "host", "method", "owner_epoch", "storage_id")
 
     def __init__(
         self, hosts: DriverHosts, slot: HostSlot | EndpointSlot, host: Host, storage_id: str, method: str
     ) -> None:
         self.host = host
+        self.owner_epoch = 0
+        """Counts the owners of the array; 0: nobody else could own it."""
         self.storage_id = storage_id
         self.method = method
         self._hosts = hosts

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from services.calls.errors import CallError
+from services.registry import certificate
+from services.registry.certificate import ShownCertificate
 from services.registry.channel import HostChannel
 from services.registry.errors import HostSilent, StartFailed
 from services.registry.host import Host, HostState
-from services.registry.manifest import EndpointHost, Manifest
+from services.registry.manifest import EndpointHost, LeasedHost, Manifest
 from services.registry.settings import HostSettings
 from services.registry.stopping import outcome, stopping
 
@@ -28,6 +32,8 @@ class EndpointSlot:
         self.current: Host | None = None
         self.failure = ""
         """Why the last dial failed; empty after one that didn't."""
+        self.failed_at = 0.0
+        """When that was."""
         self.deaths = 0
         self._address = manifest.host
         self._settings = settings
@@ -53,25 +59,58 @@ class EndpointSlot:
                 self._dialling = asyncio.create_task(self._dial())
             failure = await outcome(self._dialling, self.manifest.name)
             if failure:
-                name, endpoint = self.manifest.name, self._address.endpoint
-                raise CallError(
-                    "DRIVER_HOST_UNAVAILABLE",
-                    f"The host of driver {name} at {endpoint} can't be used: {failure}.",
-                    metadata={"driver": name, "endpoint": endpoint},
-                )
+                raise self.unusable()
         return self.current
+
+    def unusable(self) -> CallError:
+        """The answer to calls while the host can't be used."""
+        name, endpoint = self.manifest.name, self._address.endpoint
+        return CallError(
+            "DRIVER_HOST_UNAVAILABLE",
+            f"The host of driver {name} at {endpoint} can't be used: {self.failure}.",
+            metadata={"driver": name, "endpoint": endpoint},
+        )
+
+    async def look(self) -> None:
+        """Finds out whether the host lives, and dials it where there is no connection. Takes `silent_after` at most.
+
+        An interpreter may be too busy to answer for longer than that, but the handshake of a new connection needs no
+        interpreter: a host that still does one lives.
+        """
+        host = self.current
+        if host is None:
+            if self._dialling is None and not self._closed:
+                with contextlib.suppress(CallError):
+                    await self.host()
+            return
+        try:
+            async with asyncio.timeout(self._settings.silent_after / 2):
+                host.refusing = not await host.channel.healthy(None) and not host.info.load_error
+        except (HostSilent, TimeoutError):
+            try:
+                await self._certificate(self._settings.silent_after / 2)
+            except StartFailed as failure:
+                if self.current is host:
+                    self._failed(failure)
+                    self._drop(host, at_once=True)
+
+    def leave(self) -> None:
+        """Closes the connection, where no call needs it."""
+        if self.current is not None and not self.current.calls:
+            self._drop(self.current)
 
     async def lost(self, host: Host) -> bool:
         """A call ended as if the connection broke. Whether that host is gone: then the next call dials."""
         if host is self.current:
             try:
-                info = await host.channel.info(self._settings.connect_timeout)
+                info = await host.channel.info(self._patience)
                 # Whoever answers may be its successor.
                 if info.server_id == host.info.server_id:
                     return False
             except (HostSilent, DecodeError) as error:
                 log.warning("driver host %s at %s is lost: %s", host.name, host.endpoint, error)
-            self._drop(host)
+            if host is self.current:
+                self._drop(host)
         return True
 
     def answered(self, host: Host) -> None:
@@ -96,15 +135,14 @@ class EndpointSlot:
     async def _dial(self) -> str:
         host = Host(self.manifest, self._address.endpoint)
         try:
+            shown = await self._certificate(self._patience)
             try:
-                channel = HostChannel(self._address.target, self._address.tls)
+                channel = HostChannel(self._address.target, self._address.tls, shown)
             except OSError as error:
                 raise StartFailed(f"a TLS file can't be read: {error}") from error
-            await host.introduce(channel, self._settings.connect_timeout)
+            await host.introduce(channel, self._patience)
         except StartFailed as failure:
-            if self.failure != failure.message:
-                log.warning("driver host %s at %s: %s", host.name, host.endpoint, failure.message)
-            self.failure = failure.message
+            self._failed(failure)
             return failure.message
         finally:
             self._dialling = None
@@ -114,13 +152,32 @@ class EndpointSlot:
         log.info("driver host %s at %s serves", host.name, host.endpoint)
         return ""
 
-    def _drop(self, host: Host) -> None:
+    @property
+    def _patience(self) -> float:
+        """How long the host may take for an answer to us."""
+        return self._settings.silent_after if self.manifest.leased else self._settings.connect_timeout
+
+    async def _certificate(self, timeout: float) -> ShownCertificate | None:
+        """What a host under lease shows in a handshake: the certificate of its lease. StartFailed where not."""
+        if not isinstance(self._address, LeasedHost) or self._address.tls is None:
+            return None
+        return await certificate.shown(
+            self._address.target, self._address.tls, self._address.certificate_sha256, timeout
+        )
+
+    def _failed(self, failure: StartFailed) -> None:
+        if self.failure != failure.message:
+            log.warning("driver host %s at %s: %s", self.manifest.name, self._address.endpoint, failure.message)
+        self.failure = failure.message
+        self.failed_at = time.monotonic()
+
+    def _drop(self, host: Host, *, at_once: bool = False) -> None:
         if self.current is not host:
             return
         self.current = None
         self.deaths += not self._closed
         host.state = HostState.DEAD
         host.gone.set()
-        task = asyncio.create_task(host.close_channel())
+        task = asyncio.create_task(host.close_channel(at_once=at_once))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

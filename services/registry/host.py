@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from delphis.driver.v1 import storage_driver_pb2
 from services.registry.channel import SERVICE, HostChannel
 from services.registry.errors import HostSilent, StartFailed
-from services.registry.manifest import Manifest
+from services.registry.manifest import LeasedHost, Manifest, Pair
 
 # Calls of a dead host end by themselves within milliseconds.
 _LAST_CALLS = 5.0
@@ -97,7 +97,8 @@ class Host:
     async def introduce(self, channel: HostChannel, timeout: float) -> None:
         """Asks who it is, over a new channel that is kept if the host is the right one. StartFailed if not."""
         try:
-            info = await channel.info(timeout, wait_for_ready=True)
+            # One under lease answered a moment ago: what happens now is to be known at once.
+            info = await channel.info(timeout, wait_for_ready=not self.manifest.leased)
         except HostSilent as error:
             await channel.close()
             if error.code is grpc.StatusCode.UNIMPLEMENTED:
@@ -112,13 +113,30 @@ class Host:
         if info.name != self.manifest.name:
             await channel.close()
             raise StartFailed(f"it says that it is the driver {info.name!r}")
+        difference = self._difference(info)
+        if difference:
+            await channel.close()
+            raise StartFailed(difference)
         self.info, self.rpcs = info, frozenset(info.rpcs)
         self._channel = channel
 
-    async def close_channel(self) -> None:
+    def _difference(self, info: storage_driver_pb2.GetDriverInfoResponse) -> str:
+        """What a host under lease says otherwise than its lease."""
+        leased = self.manifest.host
+        if not isinstance(leased, LeasedHost):
+            return ""
+        if info.server_id != leased.server_id:
+            return f"its server_id is {info.server_id!r}, that of its lease {leased.server_id!r}"
+        said = {Pair(pair.vendor, pair.model) for pair in info.serves}
+        if said != set(self.manifest.serves):
+            shown = ", ".join(sorted(map(str, said))) or "nothing"
+            return f"it says that it serves {shown}; its lease is for {', '.join(map(str, self.manifest.serves))}"
+        return ""
+
+    async def close_channel(self, *, at_once: bool = False) -> None:
         """Closes the connection once no call runs: closing leaves calls in flight without a status."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LAST_CALLS):
+            async with asyncio.timeout(0 if at_once else _LAST_CALLS):
                 await self.quiet.wait()
         if self._channel is not None:
             await self._channel.close()

@@ -34,6 +34,7 @@ class Source(Enum):
 
     MANIFEST = "manifest"
     ENTRY_POINT = "entry point"
+    LEASE = "lease"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,15 @@ class EndpointHost:
 
 
 @dataclass(frozen=True, slots=True)
+class LeasedHost(EndpointHost):
+    """A host that announced itself, in this one life of it."""
+
+    certificate_sha256: str = ""
+    """Of the one certificate that it may show."""
+    server_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What a spawned host may use. It is replaced at 80 % of its memory and killed at all of it."""
 
@@ -108,6 +118,11 @@ class Manifest:
     def spawned(self) -> bool:
         """Whether its hosts are processes of ours."""
         return not isinstance(self.host, EndpointHost)
+
+    @property
+    def leased(self) -> bool:
+        """Whether the host announced itself."""
+        return isinstance(self.host, LeasedHost)
 
 
 class _Table:

@@ -14,10 +14,13 @@ from services.registry import discovery
 from services.registry.catalogue import Catalogue, PreferenceStore
 from services.registry.discovery import Found
 from services.registry.driver_hosts import DriverHosts, Lease
-from services.registry.manifest import Pair
+from services.registry.host_table import HostTable
+from services.registry.manifest import Manifest, Pair, TlsFiles
+from services.registry.owners import Owners
 from services.registry.settings import HostSettings
 from services.registry.supervisor import Supervisor
 from services.registry.suspects import Record
+from services.store.engine import Store
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +37,10 @@ class Registry:
         preferences: PreferenceStore,
         *,
         entry_points: bool = True,
+        store: Store | None = None,
+        lease_tls: TlsFiles | None = None,
     ) -> None:
+        """With a `store` and `lease_tls`, which the core shows to them and trusts, hosts may announce themselves."""
         self.supervisor = Supervisor(settings)
         self.catalogue = Catalogue()
         self._folders = tuple(folders)
@@ -42,6 +48,11 @@ class Registry:
         self._installed = Found((), ())
         self._entry_points = entry_points
         self._scanned = 0.0
+        self.table: HostTable | None = None
+        if store is not None:
+            # After the drivers in folders and installed ones.
+            self.table = HostTable(store, self.supervisor, settings, lease_tls, rank=len(self._folders) + 1)
+            self.table.on_change = self.rescan
 
     async def start(self) -> None:
         """Finds the drivers. Starts no host: that is done by the first call."""
@@ -51,9 +62,13 @@ class Registry:
             self._installed = await asyncio.to_thread(discovery.in_entry_points, len(self._folders))
         self.rescan()
         self.supervisor.start()
+        if self.table is not None:
+            await self.table.start()
 
     async def stop(self, grace: float) -> None:
         """Ends all hosts; their calls have `grace` seconds to finish."""
+        if self.table is not None:
+            await self.table.stop()
         await self.supervisor.stop(grace)
 
     def rescan(self) -> None:
@@ -66,7 +81,8 @@ class Registry:
         before = {manifest.origin: manifest for manifest in self.catalogue.manifests()}
         found = discovery.in_folders(self._folders)
         kept = tuple(before[broken.origin] for broken in found.broken if broken.origin in before)
-        self.catalogue.update([Found(found.manifests + kept, found.broken), self._installed])
+        leased = self.table.found if self.table is not None else Found((), ())
+        self.catalogue.update([Found(found.manifests + kept, found.broken), self._installed, leased])
         for broken in self.catalogue.broken:
             if broken not in known:
                 log.error("driver %s (%s) can't be used: %s", broken.name, broken.origin, broken.error)
@@ -77,20 +93,34 @@ class Registry:
         if time.monotonic() - self._scanned > _RESCAN_AT_MOST_EVERY:
             self.rescan()
 
-    async def lease(self, pair: Pair, storage_id: str, method: str, suspect: str = "") -> Lease:
+    async def lease(
+        self, pair: Pair, storage_id: str, method: str, suspect: str = "", *, registered: bool = True
+    ) -> Lease:
         """A host for one call to an array. CallError where there is no driver or no host.
 
-        `suspect` is what is distrusted where the call ends the host; else the storage id.
+        `suspect` is what is distrusted where the call ends the host; else the storage id. Only `registered` arrays have
+        owners.
         """
         if not self.catalogue.serves(pair):
             self.refresh()
-        return await self.supervisor.lease(self.catalogue.find(pair), storage_id, method, suspect or storage_id)
+        replicas = self.catalogue.find(pair)
+        if (owners := self._owners(replicas)) is not None:
+            return await owners.lease(replicas, storage_id, method, suspect or storage_id, registered=registered)
+        return await self.supervisor.lease(replicas, storage_id, method, suspect or storage_id)
+
+    def stale(self, storage_id: str) -> None:
+        """A host says that the array has another owner than we know."""
+        if self.table is not None:
+            self.table.owners.stale(storage_id)
 
     async def info(self, pair: Pair) -> storage_driver_pb2.GetDriverInfoResponse:
         """Who the driver of the pair is and what it wants to know; starts a host if none runs. CallError as `lease`."""
         if not self.catalogue.serves(pair):
             self.refresh()
-        return await self.supervisor.info(self.catalogue.find(pair))
+        replicas = self.catalogue.find(pair)
+        if (owners := self._owners(replicas)) is not None:
+            return await owners.info(replicas)
+        return await self.supervisor.info(replicas)
 
     def runs(self, pair: Pair) -> bool:
         """Whether a host of the pair's driver runs or is being started."""
@@ -136,3 +166,10 @@ class Registry:
         """The storage was removed."""
         for hosts in self.supervisor.known():
             hosts.ledger.forget(storage_id)
+        if self.table is not None:
+            self.table.owners.forget(storage_id)
+
+    def _owners(self, replicas: Sequence[Manifest]) -> Owners | None:
+        """Who knows the owners of arrays, where hosts that announced themselves may be."""
+        leased = self.table is not None and any(manifest.leased for manifest in replicas)
+        return self.table.owners if self.table is not None and leased else None

@@ -13,7 +13,7 @@ from services.registry.discovery import BrokenDriver
 from services.registry.driver_hosts import DriverHosts
 from services.registry.endpoint_slot import EndpointSlot
 from services.registry.host import Host, HostState
-from services.registry.manifest import Pair, Source
+from services.registry.manifest import LeasedHost, Manifest, Pair, Source
 from services.registry.registry import Registry
 from services.registry.slot import HostSlot
 from services.registry.spawned_host import SpawnedHost
@@ -23,6 +23,7 @@ from services.registry.watch import resident_bytes
 _SOURCES = {
     Source.MANIFEST: pb.DRIVER_SOURCE_MANIFEST,
     Source.ENTRY_POINT: pb.DRIVER_SOURCE_ENTRY_POINT,
+    Source.LEASE: pb.DRIVER_SOURCE_LEASE,
 }
 _STATES = {
     HostState.STARTING: pb.HOST_STATE_STARTING,
@@ -123,18 +124,48 @@ class RegistryService:
         for manifest in replicas:
             hosts = self._registry.supervisor.of(manifest)
             state, error = _state(hosts)
+            if manifest.leased and self._registry.table is not None and not self._registry.table.holds(manifest):
+                state, error = pb.DRIVER_STATE_UNREACHABLE, error or self._ended(manifest)
             states.append(state)
             driver.error = driver.error or error
             driver.restarts += sum(slot.deaths for slot in hosts.slots())
-            driver.hosts.extend(_hosts(hosts))
+            driver.hosts.extend(_hosts(hosts) if not manifest.leased else [self._leased(hosts)])
             info = _last_info(hosts)
             if info is not None and not driver.rpcs:
                 driver.rpcs.extend(info.rpcs)
                 driver.access_fields.extend(info.access_fields)
         driver.state = min(states, key=_BEST_FIRST.index)
+        if driver.state == pb.DRIVER_STATE_SERVING and all(manifest.leased for manifest in replicas):
+            driver.error = ""  # each host has its own
         if not driver.error and driver.serves and not any(served.in_use for served in driver.serves):
             driver.error = _conflict(driver)
         return driver
+
+    def _leased(self, hosts: DriverHosts) -> pb.DriverHost:
+        """A host that announced itself, reachable or not."""
+        slot, table = hosts.main, self._registry.table
+        assert isinstance(slot, EndpointSlot)
+        assert isinstance(hosts.manifest.host, LeasedHost)
+        assert table is not None
+        if slot.current is not None:
+            message = _host(slot.current)
+        else:
+            message = pb.DriverHost(
+                endpoint=hosts.manifest.host.endpoint,
+                server_id=hosts.manifest.host.server_id,
+                state=pb.HOST_STATE_UNREACHABLE if slot.failure else pb.HOST_STATE_STARTING,
+                error=slot.failure,
+            )
+        message.lease_expires_at.FromMicroseconds(table.until(hosts.manifest))
+        if not table.holds(hosts.manifest):
+            message.state = pb.HOST_STATE_DEAD
+            message.error = self._ended(hosts.manifest)
+        return message
+
+    def _ended(self, manifest: Manifest) -> str:
+        assert self._registry.table is not None
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._registry.table.until(manifest) / 1e6))
+        return f"the lease of its host at {manifest.origin} ended at {at}; start the host there or elsewhere"
 
 
 def _conflict(driver: pb.Driver) -> str:

@@ -54,5 +54,15 @@ class HostSettings:
     probation_hosts: int = 4
     """Most hosts for suspects of one driver; one is used unless a suspect waits longer than `probation_patience`."""
     probation_patience: float = 2.0
+    lease_ttl: float = 15.0
+    """How long the lease of a host that runs elsewhere holds; the host renews it at a third."""
+    lease_kept: float = 86400.0
+    """How long a lease that ended is shown, and keeps its pairs from other drivers."""
+    lease_look: float = 1.0
+    """How often the leases are read anew, and the hosts under lease asked whether they live."""
+    silent_after: float = 4.0
+    """A host under lease that shows no sign of life for this long has lost its arrays to another one."""
+    owner_rests: float = 10.0
+    """An array that got another owner stays there this long, be its first choice back or not."""
     vmstat: Path = Path("/proc/vmstat")
     """Where the kernel counts processes it killed for want of memory."""

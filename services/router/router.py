@@ -35,13 +35,15 @@ class _Relay:
     __slots__ = (
         "_deadline",
         "_metadata",
+        "_registered",
         "_registry",
+        "_rest",
         "_storage_id",
         "_suspect",
+        "_target",
         "_tries",
         "method",
         "name",
-        "request",
         "resolved",
     )
 
@@ -55,20 +57,18 @@ class _Relay:
         deadline: float | None,
         request_id: str,
         suspect: str = "",
+        *,
+        registered: bool = True,
     ) -> None:
         self.name = name
         self.method: MethodOptions = METHODS[name]
         self.resolved = resolved
         access = resolved.access_info if self.method.needs_array else None
-        self.request = target.join(
-            storage_driver_pb2.Target(
-                storage_id=storage_id,
-                access_info=access,
-                access_revision=resolved.access_revision,
-                owner_epoch=resolved.owner_epoch,
-            ),
-            rest,
+        self._target = storage_driver_pb2.Target(
+            storage_id=storage_id, access_info=access, access_revision=resolved.access_revision
         )
+        self._rest = rest
+        self._registered = registered
         self._registry = registry
         self._storage_id = storage_id
         self._suspect = suspect or storage_id
@@ -83,7 +83,9 @@ class _Relay:
         self._tries += 1
         try:
             async with asyncio.timeout_at(self._deadline):
-                lease = await self._registry.lease(self.resolved.pair, self._storage_id, self.name, self._suspect)
+                lease = await self._registry.lease(
+                    self.resolved.pair, self._storage_id, self.name, self._suspect, registered=self._registered
+                )
         except TimeoutError:
             raise failures.no_host_in_time(self.resolved, self.name) from None
         rpcs = lease.host.rpcs
@@ -95,12 +97,16 @@ class _Relay:
     def unary_call(self, lease: Lease) -> grpc.aio.UnaryUnaryCall[bytes, bytes]:
         """Begins the call in the host."""
         method = lease.host.channel.unary(self.method.path)
-        return method(self.request, timeout=self._timeout(), metadata=self._metadata)
+        return method(self._request(lease), timeout=self._timeout(), metadata=self._metadata)
 
     def stream_call(self, lease: Lease) -> grpc.aio.UnaryStreamCall[bytes, bytes]:
         """Begins the streaming call in the host."""
         method = lease.host.channel.stream(self.method.path)
-        return method(self.request, timeout=self._timeout(), metadata=self._metadata)
+        return method(self._request(lease), timeout=self._timeout(), metadata=self._metadata)
+
+    def _request(self, lease: Lease) -> bytes:
+        self._target.owner_epoch = lease.owner_epoch
+        return target.join(self._target, self._rest)
 
     async def failed(self, error: BaseException, lease: Lease) -> CallError:
         """What to tell the caller. Raises CancelledError where it was the caller who gave up."""
@@ -133,6 +139,9 @@ class _Relay:
 
         Once, since the call may be what ends hosts; a few times where the host was ended by somebody else.
         """
+        if failure.reason == "OWNER_EPOCH_STALE":  # refused before the driver saw it
+            self._registry.stale(self._storage_id)
+            return self._tries < _MOST_TRIES
         if failure.reason != "DRIVER_HOST_UNAVAILABLE" or not self.method.read_only:
             return False
         return self._tries == 1 or (lease.host.ended_by_others and self._tries < _MOST_TRIES)
@@ -207,7 +216,7 @@ class Router:
         if not storage_id:
             raise ValueError("a storage id is needed, be it one made for this call")
         resolved = ResolvedTarget(pair, access_info, access_revision)
-        return await self._unary(method, storage_id, resolved, body, deadline, request_id, suspect)
+        return await self._unary(method, storage_id, resolved, body, deadline, request_id, suspect, registered=False)
 
     async def driver_info(self, pair: Pair) -> storage_driver_pb2.GetDriverInfoResponse:
         """Who the driver of a vendor and model is, and which access info it wants. Starts a host if none runs."""
@@ -225,11 +234,15 @@ class Router:
         deadline: float | None,
         request_id: str,
         suspect: str = "",
+        *,
+        registered: bool = True,
     ) -> bytes:
         target.refuse_target(body)
         if method == "CloseStorage" and not self._registry.runs(resolved.pair):
             return b""  # no host runs, so none has a session
-        relay = _Relay(self._registry, method, storage_id, resolved, body, deadline, request_id, suspect)
+        relay = _Relay(
+            self._registry, method, storage_id, resolved, body, deadline, request_id, suspect, registered=registered
+        )
         while True:
             lease = await relay.lease()
             try:

@@ -16,7 +16,6 @@ class ResolvedTarget:
     pair: Pair
     access_info: access_pb2.AccessInfo | None = field(default=None, repr=False)
     access_revision: int = 0
-    owner_epoch: int = 0
 
 
 class TargetSource(Protocol):

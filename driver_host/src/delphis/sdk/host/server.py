@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from delphis.sdk.host import logs, metrics, process
 from delphis.sdk.host.calls import Calls
 from delphis.sdk.host.contract import SERVICE
+from delphis.sdk.host.lease_settings import advertised_at, lease_settings
 from delphis.sdk.host.loading import LoadedDriver, load
 from delphis.sdk.host.metrics import Metrics
 from delphis.sdk.host.reflection import Reflection
@@ -74,6 +76,7 @@ async def _serve(settings: HostSettings, loaded: LoadedDriver) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
+    leases = lease_settings(settings)
     calls = Calls(settings, loaded)
     counted = Metrics(settings.driver, lambda: _gauges(calls, service))
     service = StorageDriverService(settings, loaded, calls, counted)
@@ -97,10 +100,19 @@ async def _serve(settings: HostSettings, loaded: LoadedDriver) -> int:
     process.say_ready(settings.ready_fd)
     log.info("the driver %s serves at %s", settings.driver, address)
 
-    tasks = [asyncio.create_task(_housekeeping(calls, healthy, loaded))]
+    # A host that nobody here started is replaced by whoever runs its container, once it has ended.
+    replaced = stop.set if leases is not None else None
+    tasks = [asyncio.create_task(_housekeeping(calls, healthy, loaded, replaced))]
     if settings.parent_pid is not None:
         tasks.append(asyncio.create_task(process.watch_parent(settings.parent_pid, stop.set)))
-    await stop.wait()
+    lease: contextlib.AbstractAsyncContextManager[None] = contextlib.nullcontext()
+    if leases is not None:
+        from delphis.sdk.host.lease import LeaseKeeper, kept  # most hosts have no lease, and start in little time
+
+        advertised = advertised_at(leases.advertised, address)
+        lease = kept(LeaseKeeper(leases, settings, calls.server_id, advertised, calls.sessions.forget_all))
+    async with lease:
+        await stop.wait()
 
     log.info("the driver %s stops; %d calls are under way", settings.driver, service.in_flight)
     for task in tasks:
@@ -115,7 +127,7 @@ async def _serve(settings: HostSettings, loaded: LoadedDriver) -> int:
         log.warning("some arrays could not be logged out of in time")
     if metrics_server is not None:
         metrics_server.close()
-    return 0
+    return 1 if leases is not None and calls.wants_replacement else 0
 
 
 async def _drain(server: grpc.aio.Server, service: StorageDriverService, grace: float) -> None:
@@ -134,7 +146,7 @@ async def _drain(server: grpc.aio.Server, service: StorageDriverService, grace: 
         await asyncio.wait_for(server.stop(0.2), 2)
 
 
-async def _housekeeping(calls: Calls, healthy: Any, loaded: LoadedDriver) -> None:
+async def _housekeeping(calls: Calls, healthy: Any, loaded: LoadedDriver, replaced: Callable[[], None] | None) -> None:
     asked = False
     while True:
         await asyncio.sleep(HOUSEKEEPING)
@@ -146,6 +158,8 @@ async def _housekeeping(calls: Calls, healthy: Any, loaded: LoadedDriver) -> Non
                 "the host asks to be replaced: %s",
                 "memory ran out" if calls.out_of_memory else f"{calls.lanes.stuck} calls are stuck in the driver",
             )
+            if replaced is not None:
+                replaced()
 
 
 async def _set_health(healthy: Any, *, serving: bool, loaded: bool) -> None:

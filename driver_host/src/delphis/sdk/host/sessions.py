@@ -119,10 +119,14 @@ class Sessions:
             if not session.calls and session.last_used < oldest:
                 self.forget(session.storage_id)
 
-    async def close_all(self) -> None:
-        """Logs out everywhere."""
+    def forget_all(self) -> None:
+        """Logs out everywhere, as soon as no calls run."""
         for storage_id in [*self._current, *(key[0] for key in self._opening)]:
             self.forget(storage_id)
+
+    async def close_all(self) -> None:
+        """Logs out everywhere."""
+        self.forget_all()
         await self.closed()
 
     async def closed(self, storage_id: str | None = None) -> None:
