@@ -40,8 +40,9 @@ format: setup  ## format Python and proto files
 	$(VENV)/bin/ruff format --quiet .
 	$(VENV)/bin/buf format --write
 
-proto: setup  ## regenerate protos/gen/python from protos/delphis
+proto: setup  ## regenerate protos/gen/python and docs/reference from protos/delphis
 	$(PY) protos/generate.py
+	$(PY) protos/generate_reference.py
 
 bench: setup  ## measure, and print the table of README.md
 	$(PY) -m benchmarks $(ARGS)

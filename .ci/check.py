@@ -21,6 +21,7 @@ TYPED = (
     *("services", "gateway", "drivers", "driver_host/src", "cli/src", "delfin_adapter/src"),
     *("tests", "benchmarks", "examples", "deploy", ".ci"),
 )
+GENERATORS = ("protos/generate.py", "protos/generate_reference.py", "cli/generate_reference.py")
 
 # Who may not import what of ours. A driver sees only the SDK and the contract; the wheels never see the application.
 FORBIDDEN = {
@@ -154,10 +155,11 @@ def checks() -> dict[str, Check]:
     typed = [folder for folder in TYPED if any((REPO / folder).rglob("*.py"))]
     return {
         "pyright": tool("pyright"),
-        "mypy --strict": tool("mypy", "--strict", *typed, "protos/generate.py", "cli/generate_reference.py"),
+        "mypy --strict": tool("mypy", "--strict", *typed, *GENERATORS),
         "ruff check": tool("ruff", "check", "--quiet", "."),
         "ruff format": tool("ruff", "format", "--check", "--quiet", "--diff", "."),
         "generated files are current": tool("python", "protos/generate.py", "--check"),
+        "contract reference": tool("python", "protos/generate_reference.py", "--check"),
         "command line reference": tool("python", "cli/generate_reference.py", "--check"),
         "buf lint": tool("buf", "lint"),
         "buf format": tool("buf", "format", "--diff", "--exit-code", "--exclude-path", "protos/google"),

@@ -48,7 +48,7 @@ def project(names: Names) -> dict[str, str]:
     def filled(text: str) -> str:
         return _PLACE.sub(lambda place: values[place[1]], text)
 
-    template = files(__package__).joinpath("template")
+    template = files("delphis.sdk.project").joinpath("template")
     written = {
         filled(path): filled(template.joinpath(f"{name}.txt").read_text(encoding="utf-8"))
         for name, path in FILES.items()
