@@ -82,8 +82,7 @@ class RouteTable(Generic[T]):
 
     def _search(self, method: str, path: str) -> Match[T] | None:
         found: list[tuple[Template, T]] = []
-        raw = path.split("/")[1:]
-        for segments, verb in _readings(raw):
+        for segments, verb in _readings(path):
             decoded = [decode(segment) for segment in segments]
             if _walk(self._root, decoded, 0, verb, method, found):
                 template, target = found[0]
@@ -94,13 +93,16 @@ class RouteTable(Generic[T]):
     def methods(self, path: str) -> list[str]:
         """The HTTP methods with which the path exists."""
         names: set[str] = set()
-        for segments, verb in _readings(path.split("/")[1:]):
+        for segments, verb in _readings(path):
             _collect(self._root, [decode(segment) for segment in segments], 0, verb, names)
         return sorted(names)
 
 
-def _readings(raw: list[str]) -> list[tuple[list[str], str]]:
+def _readings(path: str) -> list[tuple[list[str], str]]:
     """A colon in the last segment may begin a verb, or belong to the segment."""
+    if not path.startswith("/"):  # `OPTIONS *`
+        return []
+    raw = path.split("/")[1:]
     stem, colon, verb = raw[-1].rpartition(":")
     whole = (raw, "")
     return [([*raw[:-1], stem], verb), whole] if colon and stem else [whole]

@@ -79,6 +79,12 @@ def test_other_protocol_is_not_spoken(rest: Running) -> None:
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
+def test_target_that_is_no_path(rest: Running) -> None:
+    answer = talk(rest.server.port, b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b'"error_code":"NoSuchAction"' in answer
+
+
 def test_old_http(rest: Running) -> None:
     answer = talk(rest.server.port, b"GET /v1/storages HTTP/1.0\r\nHost: localhost\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
