@@ -27,7 +27,7 @@ up: setup  ## run Delphis with three generated arrays: REST on 127.0.0.1:8190, g
 	@exec $(VENV)/bin/delphis up --demo
 
 test: setup  ## the tests that need nothing but this checkout (ARGS="-k router" to choose)
-	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not (slow or ceph or postgres or packaging or apt or go or root)" $(ARGS)
+	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not (slow or ceph or postgres or packaging or apt or go or node or root)" $(ARGS)
 
 test-all: setup  ## every test; needs what .ci/run installs
 	$(PY) -m pytest $(ARGS)

@@ -24,4 +24,5 @@ lock driver-host driver_host/pyproject.toml --constraint requirements/dev.txt "$
 lock build requirements/build.in --constraint requirements/dev.txt "$@"
 lock protoc requirements/protoc.in "$@"
 lock protoc-plugin requirements/protoc-plugin.in "$@"
+lock go requirements/go.in "$@"
 lock lock requirements/lock.in "$@"

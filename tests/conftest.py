@@ -14,7 +14,8 @@ POSTGRES = Path("/usr/lib/postgresql/15/bin/postgres")
 # marker -> (is it there?, what to do if not)
 NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "root": (lambda: os.geteuid() == 0, "run as root"),
-    "go": (lambda: shutil.which("go") is not None, "install a Go tool chain"),
+    "go": (lambda: shutil.which("go") is not None, "install Go 1.24 or newer"),
+    "node": (lambda: shutil.which("npm") is not None, "install Node.js 18 or newer, with npm"),
     "ceph": (lambda: shutil.which("ceph-mon") is not None, "install Ceph's daemons, see .ci/run"),
     "postgres": (POSTGRES.exists, "install postgresql-15"),
 }

@@ -1,0 +1,230 @@
+"""What each example driver must show, whatever it is written in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from delphis.sdk import conformance
+from delphis.sdk.conformance import Array, Outcome
+from delphis.sdk.conformance import subject as subjects
+from delphis.sdk.host.contract import methods
+from delphis.sdk.testing import HostClient
+from delphis.sdk.testing.client import Reply
+from delphis.type.v1.access_pb2 import AccessInfo
+from examples.array import ArrayServer, Contents, Faults, serving
+from tests.examples.toolchains import EXAMPLES
+from tests.support.up import Up, alive, children, wait_for
+
+PASSWORD = "s3nt1nel-of-the-pebble"
+TRAPS = EXAMPLES / "array" / "traps.yaml"
+VOLUMES = 1200
+
+
+@contextlib.contextmanager
+def pebble(serial: str = "PB-0001", **settings: Any) -> Iterator[ArrayServer]:
+    """An array at a port of its own."""
+    contents = Contents(serial, VOLUMES)
+    with serving(ArrayServer(("127.0.0.1", 0), contents, password=PASSWORD, **settings)) as array:
+        yield array
+
+
+def access(array: ArrayServer, password: str = PASSWORD) -> AccessInfo:
+    """How it is reached."""
+    info = AccessInfo()
+    info.rest.host, info.rest.port = "127.0.0.1", array.port
+    info.rest.username, info.rest.password = array.username, password
+    info.rest.tls.plaintext = True
+    return info
+
+
+class Host:
+    """A driver's host, started by the launch protocol, and one array."""
+
+    def __init__(self, folder: Path, array: ArrayServer) -> None:
+        self.array = array
+        self._stack = contextlib.ExitStack()
+        self._lines: list[bytes] = []
+        self.process = self._stack.enter_context(subjects.find(str(folder)).start(self._lines.append))
+        self.client = HostClient(self.process.endpoint)
+        self._stack.callback(self.client.close)
+        self.process.become_ready(self.client.serves, 20)
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def request(self, rpc: str, revision: int = 1, info: AccessInfo | None = None) -> Any:
+        """A request for the array."""
+        request: Any = methods()[rpc].request()
+        request.target.storage_id, request.target.access_revision = "one", revision
+        request.target.access_info.CopyFrom(info or access(self.array))
+        return request
+
+    def call(self, rpc: str, timeout: float = 20.0, **target: Any) -> Reply:
+        """A call to it."""
+        return self.client.call(rpc, self.request(rpc, **target), timeout)
+
+    def log(self) -> str:
+        """What the host printed."""
+        return b"\n".join(self._lines).decode()
+
+
+def conforms(folder: Path) -> None:
+    """The whole kit; nothing is left out but what the array doesn't do while it runs."""
+    with (
+        pebble() as array,
+        pebble("PB-0002") as second,
+        pebble("PB-0003", faults=Faults(latency_s=0.3)) as slow,
+    ):
+        at = Array(
+            access(array),
+            second=access(second),
+            wrong=access(array, "nonsense"),
+            slow=access(slow),
+            may_be_changed=True,
+            blocks=("rest",),
+        )
+        report = conformance.check(folder, array=at, traps=TRAPS)
+        assert report.passed, conformance.text(report)
+        assert {result.check for result in report.of(Outcome.NOT_RUN)} == {"errors.retry"}
+        assert report.seconds < 60
+        # A host that was killed with its parent could not log out.
+        wait_for("logouts", lambda: array.sessions <= 1)
+
+
+def faults_are_understood(folder: Path) -> None:
+    """What goes wrong at the array, and what the driver says of it."""
+    with pebble() as array, Host(folder, array) as host:
+        assert host.call("GetStorage").ok
+        for fault, reason in (
+            ("busy", "ARRAY_BUSY"),
+            ("fail", "STORAGE_BACKEND_EXCEPTION"),
+            ("garbage", "BAD_RESPONSE"),
+            ("forbid", "ARRAY_PERMISSION_DENIED"),
+        ):
+            array.faults.put({fault: 1, "path": "/api/volumes"})
+            reply = host.call("ListVolumes")
+            assert (reply.reason, reply.inconsistent) == (reason, ""), (fault, reply)
+            assert reply.retry_after == (2.0 if fault == "busy" else None)
+        # A client may repeat a request whose kept connection was closed: more than once says that it is over.
+        array.faults.put({"drop": 20, "path": "/api/volumes"})
+        assert host.call("ListVolumes").reason == "ARRAY_UNREACHABLE"
+        array.faults.put({})
+        assert host.call("ListVolumes").ok
+
+
+def a_forgotten_session_is_renewed(folder: Path) -> None:
+    """The array ends its sessions: the driver logs in again, once, and its callers see nothing of it."""
+    with pebble() as array, Host(folder, array) as host:
+        assert host.call("GetStorage").ok
+        assert (array.logins, array.sessions) == (1, 1)
+        array.expire()
+        with ThreadPoolExecutor(4) as pool:
+            replies = list(pool.map(lambda _: host.call("ListVolumes"), range(4)))
+        assert all(reply.ok for reply in replies), replies
+        assert array.logins == 2
+        assert host.call("GetStorage", revision=2).ok
+        wait_for("the old login's end", lambda: array.sessions == 1)
+        assert array.logins == 3
+        assert host.call("CloseStorage").ok
+        assert array.sessions == 0
+
+
+def an_array_is_not_overrun(folder: Path) -> None:
+    """Many calls of one array at a time: four reach it, 64 wait, the others are told when to come again."""
+    with pebble(faults=Faults(latency_s=0.15)) as array, Host(folder, array) as host:
+        assert host.call("GetStorage").ok
+        array.most_running = 0
+        with ThreadPoolExecutor(76) as pool:
+            replies = list(pool.map(lambda _: host.call("GetStorage", timeout=30), range(76)))
+        refused = [reply for reply in replies if not reply.ok]
+        assert {reply.reason for reply in refused} == {"DRIVER_OVERLOADED"}, refused
+        assert len(refused) == 76 - 64 - 4
+        assert all(reply.retry_after for reply in refused)
+        assert array.most_running == 4
+
+
+def nothing_secret_is_said(folder: Path) -> None:
+    """Neither the password nor a token is in an error or in the log, when all goes wrong."""
+    with pebble() as array, Host(folder, array) as host:
+        assert host.call("GetStorage").ok
+        for fault in ("fail", "garbage", "busy"):
+            array.faults.put({fault: 3})
+            reply = host.call("ListVolumes")
+            assert not reply.ok
+            assert PASSWORD not in reply.message
+        array.faults.put({})
+        replies = [host.call("GetStorage", revision=9, info=access(array, PASSWORD + str(n))) for n in range(2)]
+        assert {reply.reason for reply in replies} == {"INVALID_USERNAME_OR_PASSWORD"}
+        assert PASSWORD not in host.log()
+
+
+ALL: tuple[Callable[[Path], None], ...] = (
+    conforms,
+    faults_are_understood,
+    a_forgotten_session_is_renewed,
+    an_array_is_not_overrun,
+    nothing_secret_is_said,
+)
+
+
+def host_pid(delphis: Up, program: str) -> int | None:
+    """The driver's host among the core's children."""
+    found = [
+        pid for pid, arguments in children(delphis.core_pid()) if program in arguments and "launcher" not in arguments
+    ]
+    return found[0] if found else None
+
+
+def serves_a_registered_array(delphis: Up, model: str, program: str) -> None:
+    """From the registration to kill -9 and back."""
+    with pebble(f"PB-{model}") as array:
+        rest = {"host": "127.0.0.1", "port": array.port, "username": array.username, "password": PASSWORD}
+        body = {"vendor": "example", "model": model, "rest": {**rest, "tls": {"plaintext": True}}}
+        reply = delphis.ask("POST", "/v1/storages", body)
+        assert reply.status == 201, reply
+        assert PASSWORD not in reply.text
+        storage_id = reply.json["id"]
+        storage = delphis.wait_synced(storage_id)
+        assert (storage["sync_outcome"], storage["serial_number"]) == ("ok", f"PB-{model}")
+
+        def page(**query: object) -> Any:
+            text = "&".join(f"{name}={value}" for name, value in {"storage_id": storage_id, **query}.items())
+            return delphis.get(f"/v1/volumes?{text}")["volumes"]
+
+        names = {volume["native_volume_id"] for offset in (0, 1000) for volume in page(limit=1000, offset=offset)}
+        assert names == {f"v{number}" for number in range(VOLUMES)}
+        odd = page(native_volume_id="v3")[0]
+        assert (odd["status"], odd["native"]["state"], odd["wwn"].islower()) == ("unknown", "REBUILDING", True)
+        assert page(native_volume_id="v5")[0]["used_capacity"] == 0
+
+        before = wait_for("the host", lambda: host_pid(delphis, program))
+        os.kill(before, signal.SIGKILL)
+        began = time.monotonic()
+        assert delphis.sync(storage_id)["sync_outcome"] == "ok"
+        after = wait_for("another host", lambda: host_pid(delphis, program))
+        assert after != before
+        assert not alive(before)
+        assert time.monotonic() - began < 20
+        assert PASSWORD not in delphis.log()
+        assert delphis.ask("DELETE", f"/v1/storages/{storage_id}").status == 202
+        wait_for("the logout", lambda: array.sessions <= 1)  # the killed host's own is left to expire
+
+
+@contextlib.contextmanager
+def operators_folder(tmp_path: Path, *drivers: Path) -> Generator[Path, None, None]:
+    """A folder of an operator's with these drivers in it."""
+    folder = tmp_path / "drivers"
+    folder.mkdir()
+    for driver in drivers:
+        (folder / driver.name).symlink_to(driver)
+    yield folder
