@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from delphis.sdk.project.command import new
 
         sys.exit(new(words[1:]))
+    if words[:1] == ["certs"]:
+        sys.exit(_certs(words[1:]))
     parser = argparse.ArgumentParser(prog="delphis-driver", description=main.__doc__)
     parser.add_argument("--version", action="version", version=f"delphis-driver {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -43,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run.add_argument(
         "--endpoint", metavar="ADDRESS", help="unix:///path or tcp://host:port; default: a socket in a new folder"
     )
+    commands.add_parser("certs", help="make certificates for development: an authority, a core, hosts")
     commands.add_parser("check", help="prove that a driver keeps the contract")
     commands.add_parser("new", help="make the project of a new driver")
     given = parser.parse_args(words)
@@ -57,6 +60,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with contextlib.suppress(OSError):
             Path(settings.endpoint.removeprefix("unix://")).parent.rmdir()
     server.leave(code)
+
+
+def _certs(arguments: Sequence[str]) -> int:
+    try:
+        from delphis.sdk.certificates import development
+    except ModuleNotFoundError as error:
+        if error.name != "cryptography":
+            raise
+        sys.stderr.write("delphis-driver certs needs cryptography: pip install 'delphis-driver-sdk[certs]'\n")
+        return 2
+    return development(arguments)
 
 
 def _run(driver: str, endpoint: str | None) -> HostSettings:
