@@ -80,7 +80,7 @@ def verify(access_info: AccessInfo, folder: Path, timeout: float) -> bool | str:
     tls: Tls = block.tls
     if tls.mode == TlsMode.TLS_MODE_OFF or tls.plaintext:
         return False
-    if tls.mode == TlsMode.TLS_MODE_PINNED:
+    if tls.mode == TlsMode.TLS_MODE_PINNED or (not tls.mode and tls.pinned_certificate_sha256):
         return _written(_pinned(block, min(timeout, _CONNECT_TIMEOUT)), folder)
     if tls.ca_certificates:
         return _written(tls.ca_certificates, folder)
@@ -105,7 +105,7 @@ def _pinned(block: RestAccess, timeout: float) -> str:
         context.wrap_socket(connection, server_hostname=block.host) as wrapped,
     ):
         certificate = wrapped.getpeercert(binary_form=True) or b""
-    wanted = block.tls.pinned_certificate_sha256.replace(":", "").lower()
+    wanted = block.tls.pinned_certificate_sha256.replace(":", "").replace(" ", "").lower()
     found = hashlib.sha256(certificate).hexdigest()
     if found != wanted:
         raise errors.SSLCertificateFailed(

@@ -47,10 +47,8 @@ def bound_requests() -> None:
         return
     send = adapters.HTTPAdapter.send
 
-    def bounded_send(
-        self: Any, request: Any, stream: Any = False, timeout: Any = None, *more: Any, **named: Any
-    ) -> Any:
-        return send(self, request, stream, _bounded(timeout), *more, **named)
+    def bounded_send(self: Any, request: Any, stream: Any = False, timeout: Any = None, *a: Any, **named: Any) -> Any:
+        return send(self, request, stream, _bounded(timeout), *a, **named)
 
     bounded_send.bounded = True  # type: ignore[attr-defined]
     adapters.HTTPAdapter.send = bounded_send

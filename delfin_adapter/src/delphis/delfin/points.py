@@ -113,7 +113,7 @@ def _are_usual(values: list[Any]) -> bool:
     """Numbers, none of which is below zero, NaN or infinite: a sum keeps what is not finite."""
     try:
         total: Any = sum(values)
-        return total.__class__ in _NUMBERS and math.isfinite(total) and min(values) >= 0
+        return type(total) in _NUMBERS and math.isfinite(total) and bool(min(values) >= 0)
     except TypeError:
         return False
 

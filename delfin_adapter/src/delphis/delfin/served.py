@@ -21,9 +21,10 @@ def choose(name: str) -> None:
 def __getattr__(name: str) -> Any:
     if name != "Driver":
         raise AttributeError(name)
-    from delphis.delfin import deadlines, loading
+    from delphis.delfin import deadlines, loading, trust
     from delphis.delfin.hosted import hosted
 
     found = hosted(loading.find(_chosen))
     deadlines.bound_requests()
+    trust.trust_what_is_named()
     return found

@@ -51,13 +51,16 @@ class RestClient:
         """One request. `url` may be a path; `data` is sent as JSON, None sends nothing."""
         if self.session is None:
             self.init_http_head()
-        session: requests.Session = self.session
+        session: Any = self.session
         address = url if url.startswith("http") else self.san_address + url
         body = json.dumps(data) if data is not None and not isinstance(data, (str, bytes)) else data
         try:
-            return session.request(method.upper(), address, data=body, timeout=calltimeout, verify=self.verify)
+            answer: requests.Response = session.request(
+                method.upper(), address, data=body, timeout=calltimeout, verify=self.verify
+            )
         except requests.exceptions.RequestException as error:
             raise self._named(error) from error
+        return answer
 
     @staticmethod
     def _named(error: requests.exceptions.RequestException) -> Exception:
