@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from services.registry.host_table import HostTable
 from services.registry.manifest import Manifest, Pair, TlsFiles
 from services.registry.owners import Owners
 from services.registry.settings import HostSettings
+from services.registry.spawning import Spawning
 from services.registry.supervisor import Supervisor
 from services.registry.suspects import Record
 from services.store.engine import Store
@@ -48,6 +50,8 @@ class Registry:
         self._installed = Found((), ())
         self._entry_points = entry_points
         self._scanned = 0.0
+        self._proving: asyncio.Task[None] | None = None
+        self._spawning = Spawning(store, allowed=settings.spawn)
         self.table: HostTable | None = None
         if store is not None:
             # After the drivers in folders and installed ones.
@@ -55,7 +59,7 @@ class Registry:
             self.table.on_change = self.rescan
 
     async def start(self) -> None:
-        """Finds the drivers. Starts no host: that is done by the first call."""
+        """Finds the drivers. Hosts are started by the first call; those of installed drivers once, to prove them."""
         self.catalogue = Catalogue(await self._preferences.load())
         if self._entry_points:
             # Reads the metadata of every installed package; they don't change while the process runs.
@@ -64,9 +68,13 @@ class Registry:
         self.supervisor.start()
         if self.table is not None:
             await self.table.start()
+        self._proving = asyncio.create_task(self._prove_installed(), name="prove installed drivers")
 
     async def stop(self, grace: float) -> None:
         """Ends all hosts; their calls have `grace` seconds to finish."""
+        if self._proving is not None:
+            self._proving.cancel()
+            await asyncio.wait([self._proving])
         if self.table is not None:
             await self.table.stop()
         await self.supervisor.stop(grace)
@@ -88,6 +96,16 @@ class Registry:
                 log.error("driver %s (%s) can't be used: %s", broken.name, broken.origin, broken.error)
         self.supervisor.keep(self.catalogue.manifests())
 
+    async def _prove_installed(self) -> None:
+        """Starts a host of each installed driver, one by one.
+
+        A manifest says what it names; a package may fail to import, and an operator should learn it from the list of
+        drivers, not from the first array.
+        """
+        for manifest in self._installed.manifests:
+            with contextlib.suppress(CallError):  # it is shown as the driver's state
+                await self.supervisor.of(manifest).main.host()
+
     def refresh(self) -> None:
         """Reads the manifests anew, unless that was done a moment ago."""
         if time.monotonic() - self._scanned > _RESCAN_AT_MOST_EVERY:
@@ -106,6 +124,7 @@ class Registry:
         replicas = self.catalogue.find(pair)
         if (owners := self._owners(replicas)) is not None:
             return await owners.lease(replicas, storage_id, method, suspect or storage_id, registered=registered)
+        replicas = await self._ours(replicas)
         return await self.supervisor.lease(replicas, storage_id, method, suspect or storage_id)
 
     def stale(self, storage_id: str) -> None:
@@ -120,7 +139,7 @@ class Registry:
         replicas = self.catalogue.find(pair)
         if (owners := self._owners(replicas)) is not None:
             return await owners.info(replicas)
-        return await self.supervisor.info(replicas)
+        return await self.supervisor.info(await self._ours(replicas))
 
     def runs(self, pair: Pair) -> bool:
         """Whether a host of the pair's driver runs or is being started."""
@@ -143,7 +162,7 @@ class Registry:
         self.rescan()
         replicas = self.catalogue.replicas(name)
         spawned = [manifest for manifest in replicas if manifest.spawned] or replicas
-        for manifest in spawned:
+        for manifest in await self._ours(spawned):
             await self.supervisor.of(manifest).restart()
 
     def distrusted(self) -> list[tuple[DriverHosts, Record]]:
@@ -168,6 +187,20 @@ class Registry:
             hosts.ledger.forget(storage_id)
         if self.table is not None:
             self.table.owners.forget(storage_id)
+
+    async def _ours(self, replicas: list[Manifest]) -> list[Manifest]:
+        """Those that this core may call: hosts that are started belong to one core. CallError where there are none."""
+        if not any(manifest.spawned for manifest in replicas):
+            return replicas
+        try:
+            await self._spawning.check(replicas[0].name)
+        except CallError:
+            self.supervisor.retire(replicas)
+            elsewhere = [manifest for manifest in replicas if not manifest.spawned]
+            if not elsewhere:
+                raise
+            return elsewhere
+        return replicas
 
     def _owners(self, replicas: Sequence[Manifest]) -> Owners | None:
         """Who knows the owners of arrays, where hosts that announced themselves may be."""

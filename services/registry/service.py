@@ -197,6 +197,9 @@ def _state(hosts: DriverHosts) -> tuple[pb.DriverState.ValueType, str]:
     if slot.failure is not None:
         error = slot.start_error(slot.failure).message
         return (pb.DRIVER_STATE_BACKOFF if slot.waits > 0 else pb.DRIVER_STATE_IDLE), error
+    last = _last_info(hosts)
+    if last is not None and last.load_error:  # its host ended as nobody used it
+        return pb.DRIVER_STATE_LOAD_FAILED, last.load_error
     return pb.DRIVER_STATE_IDLE, ""
 
 

@@ -52,10 +52,17 @@ class Reply:
 class Up:
     """`delphis up` (or another of the application's commands that listens), ready when the constructor returns."""
 
-    def __init__(self, folder: Path, *options: str, command: tuple[str, ...] = ("up",), http: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        command: tuple[str, ...] = ("up",),
+        http: bool = True,
+        program: str = DELPHIS,
+    ) -> None:
         self.folder = folder
         self.data_dir = folder / "data"
-        arguments = [DELPHIS, *command]
+        arguments = [program, *command]
         if "serve" not in command or "core" in command:
             arguments += ["--data-dir", str(self.data_dir), "--grpc-listen", "127.0.0.1:0"]
         arguments += ["--http-listen", "127.0.0.1:0", *options]
@@ -196,9 +203,9 @@ class Up:
 
 
 @contextlib.contextmanager
-def up(folder: Path, *options: str, command: tuple[str, ...] = ("up",)) -> Iterator[Up]:
+def up(folder: Path, *options: str, command: tuple[str, ...] = ("up",), program: str = DELPHIS) -> Iterator[Up]:
     """A running Delphis for a block."""
-    running = Up(folder, *options, command=command)
+    running = Up(folder, *options, command=command, program=program)
     try:
         yield running
     finally:
