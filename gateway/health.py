@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import grpc
 import orjson
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 
 from gateway.backend import Backend
@@ -48,7 +49,11 @@ async def _problem(backend: Backend, request_id: str) -> str:
             return ""
         backend.saw(error)
         return error.message
-    status = health_pb2.HealthCheckResponse.FromString(answer.body).status
+    try:
+        status = health_pb2.HealthCheckResponse.FromString(answer.body).status
+    except DecodeError:
+        return "Its health check can't be read."
     if status == health_pb2.HealthCheckResponse.SERVING:
         return ""
-    return f"It says {health_pb2.HealthCheckResponse.ServingStatus.Name(status)}."
+    known = health_pb2.HealthCheckResponse.ServingStatus.values()
+    return f"It says {health_pb2.HealthCheckResponse.ServingStatus.Name(status) if status in known else status}."

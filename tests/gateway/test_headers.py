@@ -16,6 +16,7 @@ from delphis.inventory.v1 import resource_pb2, version_pb2
 from delphis.type.v1 import block_pb2, storage_pb2
 from gateway import representation
 from services.calls.errors import CallError
+from services.calls.pipeline import Answer
 from tests.gateway.support import Reply, Running
 
 STORAGE = "/v1/storages/s"
@@ -166,6 +167,15 @@ def test_not_ready(rest: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "core: The store does not answer." in found.json["error_msg"]
     assert found.json["error_args"] == ["The store does not answer."]
     assert rest.client.get("/healthz").status == 200
+
+    for body, says in ((b"\xff", "core: Its health check can't be read."), (b"\x08\x63", "core: It says 99.")):
+
+        async def odd(path: str, _: bytes, ingress: Any, body: bytes = body) -> Any:
+            return Answer(body, {})
+
+        monkeypatch.setattr(backend.invoker, "unary", odd)
+        found = rest.client.get("/readyz")
+        assert (found.status, says in found.json["error_msg"]) == (503, True)
 
     async def shy(path: str, body: bytes, ingress: Any) -> Any:
         raise CallError("", "Who are you?", code=grpc.StatusCode.UNAUTHENTICATED)
