@@ -24,7 +24,6 @@ from services.calls.errors import CallError, invalid
 Headers = list[tuple[bytes, bytes]]
 
 _MASK = "update_mask"
-_BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 JSON = (b"content-type", b"application/json")
 JSON_EXACT = (b"content-type", b"application/json;int64=string")
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from services.app.settings import CoreSettings
 
-READY_TIMEOUT = 30.0
 STOP_GRACE = 20.0
 BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 STABLE_AFTER = 60.0

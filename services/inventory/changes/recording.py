@@ -27,8 +27,6 @@ REPLACED = change_pb2.CHANGE_TYPE_REPLACED
 RESTORED = change_pb2.CHANGE_TYPE_RESTORED
 LOADED = change_pb2.CHANGE_TYPE_LOADED
 MISSING = change_pb2.CHANGE_TYPE_MISSING
-REGISTERED = change_pb2.CHANGE_TYPE_REGISTERED
-DELETED = change_pb2.CHANGE_TYPE_DELETED
 
 _ADVANCE_TEXT = (
     "INSERT INTO change_positions (storage_no, storage_id, position) VALUES (:storage_no, :storage_id, :count)"

@@ -40,11 +40,6 @@ def labels_part(labels: Mapping[str, str]) -> bytes:
     return storage_pb2.Storage(labels=labels).SerializeToString(deterministic=True)
 
 
-def labels_of(row: StorageRow) -> dict[str, str]:
-    """The labels of a row."""
-    return dict(storage_pb2.Storage.FromString(row.labels).labels)
-
-
 def changed_fields(old: bytes, new: bytes) -> list[str]:
     """Names of the fields in which two driver's parts differ."""
     if old == new:

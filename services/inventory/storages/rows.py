@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError
@@ -207,11 +207,6 @@ def not_found(storage_id: str) -> CallError:
         f"No storage has the id {storage_id[:64]}; list the storages.",
         metadata={"storage_id": storage_id[:64]},
     )
-
-
-def selection() -> Select[tuple[object, ...]]:
-    """All live storages, for lists."""
-    return select(*COLUMNS).where(_LIVE)
 
 
 _updates: dict[tuple[str, ...], Statement] = {}
