@@ -9,8 +9,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from delphis.sdk import TrapConfig
-from delphis.type.v1.access_pb2 import AccessInfo, SshHostKeyPolicy
+from delphis.sdk import SnmpVersion, TrapConfig
+from delphis.type.v1.access_pb2 import AccessInfo, SshHostKeyPolicy, TlsMode
 from tests.delfin_adapter.box import access, box
 from tests.delfin_adapter.support import PASSWORD, Host, host, made_up
 
@@ -96,7 +96,7 @@ def test_tls_and_host_keys(tmp_path: Path) -> None:
         pinned = AccessInfo(rest=server.access(password="nonsense"))
         assert running.ask("GetStorage", pinned, storage_id="pin").reason == "INVALID_USERNAME_OR_PASSWORD"
         pinned.rest.tls.pinned_certificate_sha256 = "00" * 32
-        pinned.rest.tls.mode = 3  # PINNED
+        pinned.rest.tls.mode = TlsMode.TLS_MODE_PINNED
         assert running.ask("GetStorage", pinned, storage_id="pin2").reason == "SSL_CERTIFICATE_FAILED"
         trusted = AccessInfo(rest=access(server, signer))
         assert running.ask("GetStorage", trusted, storage_id="ca").ok
@@ -115,7 +115,7 @@ def test_trap_receivers_are_dicts_with_encoded_secrets() -> None:
     from delphis.delfin import modules
 
     modules.install()
-    config = TrapConfig(host="192.0.2.1", port=162, version="SNMP_VERSION_SNMPV3", auth_key=PASSWORD)
+    config = TrapConfig(host="192.0.2.1", port=162, version=SnmpVersion.SNMP_VERSION_SNMPV3, auth_key=PASSWORD)
     found = shapes.trap_config(config)
     assert found["host"] == "192.0.2.1"
     assert found["version"] == "SNMPv3"

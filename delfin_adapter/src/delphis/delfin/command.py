@@ -89,6 +89,8 @@ def _list(given: argparse.Namespace) -> None:
             state = f"{type(error).__name__}: {error}"
         pairs = ", ".join(f"{vendor} {model}" for vendor, model in driver.serves)
         print(f"{pairs}\t{driver.driver_class}\t{driver.version}\t{state}")
+    for wrong in entry_points.misnamed():
+        print(f"The entry point {wrong!r} is no 'VENDOR MODEL': left out", file=sys.stderr)
     for name, why in sorted(modules.FINDER.stood_in.items()):
         if why != "it is not installed":
             print(f"{name} is the stand-in's: {why}", file=sys.stderr)

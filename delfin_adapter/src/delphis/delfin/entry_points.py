@@ -52,6 +52,12 @@ def installed(points: Iterable[EntryPoint] | None = None) -> list[Installed]:
     return sorted(found, key=lambda driver: driver.serves)
 
 
+def misnamed(points: Iterable[EntryPoint] | None = None) -> list[str]:
+    """Names of entry points that don't say a vendor and a model."""
+    found = entry_points(group=GROUP) if points is None else points
+    return sorted(point.name for point in found if pair_of(point.name) is None)
+
+
 def named(text: str) -> Installed:
     """The installed driver that serves `vendor model`. AdapterError where there is none."""
     pair = pair_of(text)

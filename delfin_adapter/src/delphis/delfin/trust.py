@@ -1,7 +1,7 @@
 """Lets HTTP requests of a driver trust exactly the certificates that they are told to.
 
-Such drivers verify against a file. A pinned certificate is put into it alone, and then stands for itself, though another
-one signed it; Python does so by itself from 3.13 on.
+Such drivers verify against a file. A pinned certificate is put into it alone, and then stands for itself, though
+another one signed it; Python does so by itself from 3.13 on.
 """
 
 from __future__ import annotations

@@ -1,0 +1,136 @@
+"""Drivers found by their entry points, with and without Delfin beside them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.delfin_adapter.support import DRIVERS, PASSWORD, host, made_up
+
+# A Delfin of which only a part can be imported here, as it is where its requirements are not installed.
+DELFIN = {
+    "delfin/__init__.py": "",
+    "delfin/exception.py": "import no_such_web_framework\n",
+    "delfin/i18n.py": "def _(text):\n    return 'translated: ' + text\n",
+    "delfin/cryptor.py": "def encode(text):\n    return text[::-1]\n\n\ndef decode(text):\n    return text[::-1]\n",
+    "delfin/drivers/__init__.py": "",
+    "delfin/drivers/acme/__init__.py": "",
+    "delfin/drivers/acme/acme.py": """
+from delfin import cryptor, exception
+from delfin.common import constants
+from delfin.drivers import driver
+from delfin.i18n import _
+
+
+class AcmeDriver(driver.StorageDriver):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        password = kwargs["rest"]["password"]
+        if cryptor.decode(password) != "PASSWORD" or cryptor.encode("ab") != "ba":
+            raise exception.InvalidUsernameOrPassword()
+
+    def reset_connection(self, context, **kwargs):
+        pass
+
+    def get_storage(self, context):
+        return {"serial_number": "1", "name": _("acme"), "status": constants.StorageStatus.NORMAL}
+
+    def list_storage_pools(self, context):
+        raise exception.StorageBackendException("pools")
+
+    def list_volumes(self, context):
+        return []
+
+    def add_trap_config(self, context, trap_config):
+        pass
+
+    def remove_trap_config(self, context, trap_config):
+        pass
+
+    def list_alerts(self, context, query_para):
+        pass
+
+    def clear_alert(self, context, sequence_number):
+        pass
+""".replace("PASSWORD", PASSWORD),
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A folder of installed packages."""
+    folder = tmp_path / "site"
+    for name, text in DELFIN.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    installed(folder, dict.fromkeys(("acme box", "acme tin"), "delfin.drivers.acme.acme:AcmeDriver"))
+    return folder
+
+
+def installed(folder: Path, drivers: dict[str, str], name: str = "acme-drivers") -> None:
+    """Metadata of a package with entry points."""
+    info = folder / f"{name.replace('-', '_')}-4.2.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 4.2\n")
+    lines = "".join(f"{pair} = {place}\n" for pair, place in drivers.items())
+    (info / "entry_points.txt").write_text(f"[delfin.storage.drivers]\n{lines}")
+
+
+def adapter(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-m", "delphis.delfin", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_where_delfin_lacks_something_the_stand_in_has_it(site: Path) -> None:
+    with host("acme box", "--path", str(site)) as running:
+        info = running.info()
+        assert (info.load_error, info.name) == ("", "delfin.test")
+        storage = running.answer("GetStorage", made_up()).storage
+        assert (storage.name, storage.status) == ("translated: acme", 2)
+        assert running.ask("ListStoragePools", made_up()).reason == "STORAGE_BACKEND_EXCEPTION"
+
+
+def test_list_says_what_is_installed_and_what_it_lacks(site: Path) -> None:
+    installed(site, {"lost box": "lacks_module:LacksModuleDriver", "odd": "odd:OddDriver"}, "more-drivers")
+    done = adapter("list", "--path", str(site), "--path", str(DRIVERS))
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [row[:3] for row in rows] == [
+        ["acme box, acme tin", "delfin.drivers.acme.acme:AcmeDriver", "4.2"],
+        ["lost box", "lacks_module:LacksModuleDriver", "4.2"],
+    ]
+    assert rows[0][3] == "ok"
+    assert "imports no_such_library_of_an_array, which is not installed here" in rows[1][3]
+    assert "delfin.exception is the stand-in's: Delfin's own fails: ModuleNotFoundError" in done.stderr
+    assert "The entry point 'odd' is no 'VENDOR MODEL'" in done.stderr
+
+
+def test_manifests_name_this_environment(site: Path, tmp_path: Path) -> None:
+    done = adapter("manifest", "--path", str(site), "--dir", str(tmp_path / "drivers"))
+    file = tmp_path / "drivers" / "delfin.acme.box" / "driver.toml"
+    assert done.stdout == f"{file}\n"
+    manifest = tomllib.loads(file.read_text())
+    assert (manifest["name"], manifest["version"]) == ("delfin.acme.box", "4.2")
+    assert manifest["serves"] == [{"vendor": "acme", "model": "box"}, {"vendor": "acme", "model": "tin"}]
+    command = [sys.executable, "-P", "-m", "delphis.delfin", "run", "delfin.drivers.acme.acme:AcmeDriver"]
+    assert manifest["host"]["command"] == [*command, "--path", str(site)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "nobody none"], "No driver of the group delfin.storage.drivers serves 'nobody none'"),
+        (["manifest", "x:Y", "--dir", "/nonexistent"], "Say with --vendor and --model what x:Y serves"),
+        (["run", "x:Y", "--vendor", "v"], "--vendor and --model go together"),
+        (["run", "x:Y", "--endpoint", "unix://x.sock"], "must name the socket by its whole path"),
+    ],
+)
+def test_what_can_not_be_done(arguments: list[str], says: str) -> None:
+    done = adapter(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
