@@ -35,6 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(new(words[1:]))
     if words[:1] == ["certs"]:
         sys.exit(_certs(words[1:]))
+    if words[:1] == ["record"]:
+        from delphis.sdk.recording.command import record
+
+        sys.exit(record(words[1:]))
+    if words[:1] == ["simulate"]:
+        from delphis.sdk.simulation.command import simulate
+
+        sys.exit(simulate(words[1:]))
     parser = argparse.ArgumentParser(prog="delphis-driver", description=main.__doc__)
     parser.add_argument("--version", action="version", version=f"delphis-driver {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -48,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands.add_parser("certs", help="make certificates for development: an authority, a core, hosts")
     commands.add_parser("check", help="prove that a driver keeps the contract")
     commands.add_parser("new", help="make the project of a new driver")
+    commands.add_parser("record", help="write down what a driver reads from an array, without anything private")
+    commands.add_parser("simulate", help="replay a recording on real sockets")
     given = parser.parse_args(words)
     try:
         settings = _run(given.driver, given.endpoint)

@@ -19,6 +19,7 @@ from delphis.sdk.http.endpoint import Endpoint
 from delphis.sdk.http.failures import AnswerTooLarge, DeadlinePassed
 from delphis.sdk.http.reply import Reply
 from delphis.sdk.http.tls import TlsSettings
+from delphis.sdk.recording.hook import HttpExchange, recorder
 
 CHUNK = 64 * 1024
 MOST_CONNECTIONS = 16
@@ -146,6 +147,8 @@ class Transport:
                     allow_redirects=False,
                 ) as response:
                     body = self._read(response, guard)
+                    if (tape := recorder()) is not None:
+                        tape.record(_exchange(response, body))
                     return Reply(method, path, response.status_code, response.headers, body)
             except Exception:
                 if guard.expired:
@@ -172,3 +175,22 @@ class Transport:
         if guard.expired:
             raise DeadlinePassed
         return bytes(body)
+
+
+def _exchange(response: requests.Response, body: bytes) -> HttpExchange:
+    """What was sent and received, for a recording."""
+    sent = response.request
+    data: Any = sent.body or b""
+    return HttpExchange(
+        sent.method or "",
+        sent.url or "",
+        [(name, _text(value)) for name, value in sent.headers.items()],
+        data.encode() if isinstance(data, str) else bytes(data),
+        response.status_code,
+        [(str(name), str(value)) for name, value in response.raw.headers.items()],
+        body,
+    )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value

@@ -1,0 +1,178 @@
+"""`delphis-driver record` and `simulate`, with a driver and an array of our own, as processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from delphis.sdk import Context, errors
+from delphis.sdk.conformance import array as arrays
+from delphis.sdk.redaction import spellings_of
+from tests.recording.box_driver import BoxDriver
+from tests.recording.boxes import PASSWORD, SERIAL, USER, WWN, Box
+
+DRIVER = Path(__file__).with_name("box_driver.py")
+PROGRAM = (sys.executable, "-c", "from delphis.sdk.command import main; main()")
+
+
+def run(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *map(str, words)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+@contextlib.contextmanager
+def simulated(*words: object) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The command, and the first line that it prints."""
+    process = subprocess.Popen(
+        [*PROGRAM, "simulate", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline().strip()
+        assert line, process.communicate(timeout=10)[1]
+        yield line, process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+
+
+def array_file(path: Path, box: Box, **more: Any) -> Path:
+    rest = {"host": "127.0.0.1", "port": box.port, "username": USER, "password": {"env": "BOX_PASSWORD"}}
+    path.write_text(json.dumps({"access": {"rest": {**rest, "tls": {"plaintext": True}}, **more}}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Path, Box], None, None]:
+    """A recording of a box, and the box."""
+    folder = tmp_path_factory.mktemp("recorded")
+    with Box() as box:
+        done = run(
+            *("record", DRIVER, "--array", array_file(folder / "array.json", box), "--into", folder / "box"),
+            *("--replace", "data"),
+            BOX_PASSWORD=PASSWORD,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "ListVolumes: read" in done.stdout
+        assert PASSWORD not in done.stdout + done.stderr
+        yield folder / "box", box
+
+
+def everything(folder: Path) -> str:
+    return "\n".join(f"{path.name}\n{path.read_text()}" for path in sorted(folder.iterdir()))
+
+
+def test_nothing_private_reaches_the_disk(recorded: tuple[Path, Box]) -> None:
+    folder, box = recorded
+    text = everything(folder)
+    tokens = [request.headers["x-box-token"] for request in box.requests("GET")]
+    assert tokens
+    for private in (SERIAL, USER, PASSWORD, WWN[:-2], "10.20.30.40", "acme", "prod-array", *tokens):
+        for spelling in spellings_of(private):
+            assert spelling not in text, private
+    assert "6.5.0.2" in text
+    assert "vol-7" in text
+
+
+def test_files_are_readable(recorded: tuple[Path, Box]) -> None:
+    folder, _ = recorded
+    index = json.loads((folder / "index.json").read_text())
+    methods = [(entry["method"], entry["path"].split("/")[2]) for entry in index["entries"]]
+    assert methods[0] == ("POST", "login")
+    assert methods[-1] == ("DELETE", "login")
+    for entry in index["entries"][:-1]:
+        body = (folder / entry["response_file"]).read_text()
+        assert json.dumps(json.loads(body), indent=2, ensure_ascii=False) == body
+    system = json.loads((folder / index["entries"][1]["response_file"]).read_text())
+    volumes = next(entry for entry in index["entries"] if "volumes" in entry["path"])
+    assert volumes["path"] == f"/api/systems/{system['serialNumber']}/volumes"
+    assert volumes["request_headers"]["X-Box-Token"] in index["tokens"]
+
+
+def read_simulated(path: Path) -> tuple[Any, list[Any]]:
+    driver = BoxDriver(arrays.read(path).access)
+    context = Context("s", timeout=20.0)
+    try:
+        driver.connect(context)
+        return driver.get_storage(context), list(driver.list_volumes(context))
+    finally:
+        driver.close()
+
+
+@pytest.mark.parametrize("options", [(), ("--tls",)], ids=["http", "https"])
+def test_the_driver_reads_the_recording_as_it_read_the_array(
+    recorded: tuple[Path, Box], tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    folder, box = recorded
+    with simulated(folder, "--array", tmp_path / "simulated.json", *options) as (line, _):
+        assert line.startswith("https://" if options else "http://")
+        for _ in range(2):  # after the end of the recording its last answers are repeated
+            storage, volumes = read_simulated(tmp_path / "simulated.json")
+            assert storage.firmware_version == "6.5.0.2"
+            assert len(storage.serial_number) == len(SERIAL)
+            assert [volume.native_volume_id for volume in volumes] == [each["id"] for each in box.all_volumes]
+            assert [volume.total_capacity for volume in volumes] == [each["size"] for each in box.all_volumes]
+            assert len({volume.wwn for volume in volumes}) == len(volumes)
+            assert all(len(volume.wwn) == len(WWN) for volume in volumes)
+
+
+def test_the_simulated_array_refuses_other_logins_and_names_what_is_nearest(
+    recorded: tuple[Path, Box], tmp_path: Path
+) -> None:
+    import requests
+
+    folder, _ = recorded
+    with simulated(folder, "--array", tmp_path / "simulated.json") as (url, process):
+        wrong = arrays.read(tmp_path / "simulated.json").wrong
+        assert wrong is not None
+        with pytest.raises(errors.DriverError):
+            BoxDriver(wrong).connect(Context("s", timeout=10.0))
+        assert requests.get(f"{url}/api/system", timeout=10).status_code == 401
+        assert requests.get(f"{url}/api/sistem?x=1", timeout=10).status_code == 404
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=10)
+    assert "GET /api/system: 401, since it has no header X-Box-Token" in said
+    assert "GET /api/sistem?x=1: not in the recording; the nearest is GET /api/system" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["record", DRIVER, "--array", "/nowhere.json", "--into", "/tmp/x"], "/nowhere.json can't be read"),
+        (["simulate", "/nowhere"], "/nowhere/index.json can't be read"),
+        (["simulate", "/proc"], "can't be read"),
+        (["simulate", DRIVER.parent, "--listen", "here"], "can't be read"),
+    ],
+    ids=["no-array", "no-folder", "no-recording", "no-index"],
+)
+def test_usage(words: list[object], said: str) -> None:
+    done = run(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_record_leaves_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("kept")
+    with Box() as box:
+        array = array_file(tmp_path / "array.json", box)
+        done = run("record", DRIVER, "--array", array, "--into", tmp_path / "mine", BOX_PASSWORD=PASSWORD)
+    assert done.returncode == 2
+    assert "not an empty folder" in done.stderr
+    assert not box.log
