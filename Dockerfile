@@ -47,7 +47,7 @@ COPY deploy deploy
 # PYTHONPATH: a dependency that ships a top-level `services` must not win over ours.
 ENV PATH=/opt/delphis/bin:$PATH PYTHONPATH=/app DELPHIS_KEY_FILE=/var/lib/delphis-key/key
 USER 10001:10001
-EXPOSE 8190 8191
+EXPOSE 8190 8191 8192
 VOLUME ["/var/lib/delphis", "/var/lib/delphis-key"]
 ENTRYPOINT ["delphis"]
 CMD ["serve", "core", "--data-dir", "/var/lib/delphis", "--http-listen", "0.0.0.0:8190", "--grpc-listen", "0.0.0.0:8191"]

@@ -88,6 +88,9 @@ def core_options(command: Command) -> Command:
                 metavar="HOST:PORT",
                 help="gRPC with that certificate, for such hosts.",
             ),
+            click.option(
+                "--spawn/--no-spawn", default=True, help="Whether driver hosts are started as processes of the core."
+            ),
             click.option("--lease-ttl", type=click.FloatRange(1, 3600), default=15.0, hidden=True),
             click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
         )
@@ -119,6 +122,7 @@ def _settings(options: dict[str, Any], *, auth: str, demo: bool = False) -> Core
         lease_tls=str(Path(options["lease_tls"]).absolute()) if options["lease_tls"] else None,
         lease_listen=options["lease_listen"],
         lease_ttl=options["lease_ttl"],
+        spawn=options["spawn"],
         log_format=options["log_format"],
         demo=demo,
     )

@@ -44,6 +44,8 @@ class CoreSettings:
     """Folder with ca.pem, tls.pem and tls.key: what the core shows to hosts that run elsewhere, and whom it trusts."""
     lease_listen: str | None = None
     """HOST:PORT where such hosts reach the core's gRPC services over TLS, with that certificate."""
+    spawn: bool = True
+    """Whether the core starts driver hosts as processes of its own."""
     lease_ttl: float = 15.0
     """Seconds that a lease holds."""
     log_format: str = "text"

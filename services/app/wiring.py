@@ -52,7 +52,9 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
         stack.push_async_callback(store.close)
         access = AccessInfos(store, await _open_vault(store, settings))
         folders = (IN_TREE_DRIVERS, *map(Path, settings.drivers))
-        hosts = HostSettings(runtime_dir=Path(settings.data_dir) / "run", lease_ttl=settings.lease_ttl)
+        hosts = HostSettings(
+            runtime_dir=Path(settings.data_dir) / "run", lease_ttl=settings.lease_ttl, spawn=settings.spawn
+        )
         registry = Registry(hosts, folders, DriverPreferences(store), store=store, lease_tls=_lease_tls(settings))
         router = Router(registry, access)
         token = _service_token(settings)

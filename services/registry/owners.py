@@ -88,10 +88,8 @@ class Owners:
         return (await slot.host()).info
 
     def order(self, replicas: Sequence[Manifest], storage_id: str) -> list[Manifest]:
-        """The hosts that may own the array, the first choice first. Others than those under lease stand in for none."""
+        """The hosts that may own the array, the first choice first."""
         held = [manifest for manifest in replicas if manifest.leased and self._holds(manifest)]
-        if not held:
-            held = [manifest for manifest in replicas if not manifest.leased]
         if not held:
             name = replicas[0].name
             raise CallError(

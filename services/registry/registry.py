@@ -190,6 +190,7 @@ class Registry:
 
     async def _ours(self, replicas: list[Manifest]) -> list[Manifest]:
         """Those that this core may call: hosts that are started belong to one core. CallError where there are none."""
+        replicas = [manifest for manifest in replicas if not manifest.leased]
         if not any(manifest.spawned for manifest in replicas):
             return replicas
         try:
@@ -203,6 +204,12 @@ class Registry:
         return replicas
 
     def _owners(self, replicas: Sequence[Manifest]) -> Owners | None:
-        """Who knows the owners of arrays, where hosts that announced themselves may be."""
-        leased = self.table is not None and any(manifest.leased for manifest in replicas)
-        return self.table.owners if self.table is not None and leased else None
+        """Who knows the owners of arrays, where hosts announced themselves: then no other is called."""
+        leased = [manifest for manifest in replicas if manifest.leased]
+        if self.table is None or not leased:
+            return None
+        others = [manifest for manifest in replicas if not manifest.leased]
+        if others and not any(map(self.table.holds, leased)):
+            return None
+        self.supervisor.retire(others)
+        return self.table.owners

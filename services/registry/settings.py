@@ -15,6 +15,8 @@ class HostSettings:
     """A folder of this core's own; the hosts' sockets are made in it."""
     python: str = sys.executable
     """The interpreter of drivers written in Python that name none of their own."""
+    spawn: bool = True
+    """Whether hosts are started at all."""
     start_timeout: float = 20.0
     """Within this a host must be ready."""
     connect_timeout: float = 5.0

@@ -64,6 +64,13 @@ class Supervisor:
             hosts = self._hosts[manifest] = DriverHosts(manifest, self._settings, self._runtime.new_socket, self._oom)
         return hosts
 
+    def retire(self, manifests: Iterable[Manifest]) -> None:
+        """Another core starts the hosts of these: ours finish their calls and end."""
+        for manifest in manifests:
+            for slot, host in list(self._hosts[manifest].spawned()) if manifest in self._hosts else ():
+                if slot.current is host:
+                    slot.retire(host)
+
     def known(self) -> list[DriverHosts]:
         """The hosts of all drivers that were used."""
         return list(self._hosts.values())

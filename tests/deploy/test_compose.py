@@ -1,15 +1,14 @@
-"""docker-compose.yml, the Dockerfile and the manifests that they hand to the core agree with each other."""
+"""docker-compose.yml, the Dockerfile and the drivers that run in containers agree with each other."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-
-from services.registry import manifest
 
 REPO = Path(__file__).resolve().parents[2]
 DOCKERFILE = (REPO / "Dockerfile").read_text(encoding="utf-8")
@@ -19,17 +18,6 @@ DOCKERFILE = (REPO / "Dockerfile").read_text(encoding="utf-8")
 def services() -> dict[str, Any]:
     document = yaml.safe_load((REPO / "docker-compose.yml").read_text(encoding="utf-8"))
     found: dict[str, Any] = document["services"]
-    return found
-
-
-@pytest.fixture(scope="module")
-def endpoints() -> dict[str, manifest.EndpointHost]:
-    """Endpoint hosts of the manifests that Compose mounts into the core, by the service they name."""
-    found: dict[str, manifest.EndpointHost] = {}
-    for path in (REPO / "deploy/compose/drivers").glob("*/driver.toml"):
-        host = manifest.read(path).host
-        assert isinstance(host, manifest.EndpointHost), path
-        found[host.target.rpartition(":")[0]] = host
     return found
 
 
@@ -50,18 +38,22 @@ def test_what_the_images_copy_is_there_and_is_sent(services: dict[str, Any]) -> 
             assert source.split("/")[0] in sent, source
 
 
-def test_every_driver_container_is_known_to_the_core_and_has_certificates(
-    services: dict[str, Any], endpoints: dict[str, manifest.EndpointHost]
-) -> None:
-    assert endpoints
-    command = services["certificates"]["command"]
-    certified = {part.partition("=")[0] for part in command if "=" in part}
-    for name, host in endpoints.items():
-        assert name in services, f"{name} is no service of docker-compose.yml"
+def test_every_driver_container_has_a_certificate_a_token_and_the_cores_address(services: dict[str, Any]) -> None:
+    hosts = {name: service for name, service in services.items() if service.get("image") == "delphis-driver-host"}
+    assert hosts
+    certified = {part.partition("=")[0] for part in services["certificates"]["command"] if "=" in part}
+    listens = [part.partition("=")[2] for part in services["core"]["command"] if part.startswith("--lease-listen=")]
+    for name, service in hosts.items():
         assert name in certified, f"certificates makes none for {name}"
-        assert host.tls is not None
-        port = host.target.rpartition(":")[2]
-        assert any(part.endswith(f":{port}") for part in services[name]["command"]), name
+        environment = service["environment"]
+        assert environment["DELPHIS_CORE"].rpartition(":")[2] == listens[0].rpartition(":")[2]
+        assert environment["DELPHIS_CORE_NAME"] == "delphis-core"
+        driver = tomllib.loads((REPO / service["command"][0] / "driver.toml").read_text(encoding="utf-8"))
+        words = " ".join(services[f"{name}-token"]["command"])
+        assert f"--driver {driver['name']} " in words
+        for pair in driver["serves"]:
+            assert f"--serves {pair['vendor']}/{pair['model']} " in words
+        assert environment["DELPHIS_DRIVER_TOKEN_FILE"] in services[f"{name}-token"]["command"]
 
 
 def test_nothing_is_open_to_other_machines(services: dict[str, Any]) -> None:

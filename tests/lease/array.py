@@ -80,17 +80,18 @@ class CountingArrays(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: CountingArrays
 
     def setup(self) -> None:
         super().setup()
+        assert isinstance(self.server, CountingArrays)
+        self._arrays = self.server
         self._session: tuple[str, str] | None = None
 
     def do_POST(self) -> None:
         """Login: `/ARRAY/login`, the body is the host's name."""
         host = self.rfile.read(int(self.headers["Content-Length"])).decode()
         self._session = (self.path.split("/")[1], host)
-        self.server.record(*self._session, 1)
+        self._arrays.record(*self._session, 1)
         self._answer(200)
 
     def do_GET(self) -> None:
@@ -111,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _log_out(self) -> None:
         if self._session is not None:
-            self.server.record(*self._session, -1)
+            self._arrays.record(*self._session, -1)
             self._session = None
 
     def _answer(self, status: int) -> None:

@@ -36,7 +36,7 @@ def certificates(folder: Path, *hosts: str) -> Path:
 class Core:
     """`delphis serve core` with leases; `restart` keeps ports, database and tokens."""
 
-    def __init__(self, folder: Path, certs: Path, *, ttl: float = 3.0) -> None:
+    def __init__(self, folder: Path, certs: Path, *, ttl: float = 3.0, name: str = "admin") -> None:
         self.folder = folder
         self._certs = certs
         self._ttl = ttl
@@ -44,7 +44,7 @@ class Core:
         self._arrays = 0
         self.up = self._start()
         self.leases = self.up._find(r"hosts\s+(\S+)")
-        self.admin = self.token("admin", "--scopes", "admin")
+        self.admin = self.token(name, "--scopes", "admin")
         # Tokens of other processes are known within two seconds.
         headers = {"Authorization": f"Bearer {self.admin}"}
         wait_for("administrator", lambda: self.up.ask("GET", "/v1/caller", headers=headers).status == 200)
@@ -167,7 +167,7 @@ class ContainerHost:
                 "DELPHIS_DRIVER_DRAIN": "5",
                 "DELPHIS_CORE": core.leases,
                 "DELPHIS_CORE_NAME": "delphis-core",
-                "DELPHIS_TOKEN_FILE": str(token_file),
+                "DELPHIS_DRIVER_TOKEN_FILE": str(token_file),
                 **environment,
             },
             stdin=subprocess.DEVNULL,

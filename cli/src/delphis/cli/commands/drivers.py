@@ -114,7 +114,7 @@ def print_driver(driver: registry_pb2.Driver) -> None:
     if driver.hosts:
         click.echo()
         print_table(
-            ["HOST", "STATE", "PID", "STARTED", "CALLS", "MEMORY", "ENDED BY"],
+            ["HOST", "STATE", "PID", "STARTED", "CALLS", "MEMORY", "WHY"],
             (
                 [
                     host.endpoint,
@@ -123,7 +123,7 @@ def print_driver(driver: registry_pb2.Driver) -> None:
                     text(host, "started_at"),
                     str(host.calls_in_flight),
                     size(host.memory_bytes) if host.memory_bytes else "-",
-                    host.exit or "-",
+                    host.exit or host.error or "-",
                 ]
                 for host in driver.hosts
             ),

@@ -13,7 +13,7 @@ import grpc
 from delphis.driver.v1 import storage_driver_pb2
 from delphis.registry.v1 import lease_pb2 as pb
 from delphis.registry.v1 import lease_pb2_grpc
-from delphis.sdk.host.lease_settings import LeaseSettings
+from delphis.sdk.host.lease_settings import LeaseSettings, advertised_at
 from delphis.sdk.host.settings import HostSettings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -49,14 +49,15 @@ class LeaseKeeper:
     """
 
     def __init__(
-        self, settings: LeaseSettings, host: HostSettings, server_id: str, advertised: str, lost: Callable[[], None]
+        self, settings: LeaseSettings, host: HostSettings, server_id: str, bound: str, lost: Callable[[], None]
     ) -> None:
+        """`bound` is the address at which the host listens."""
         self._settings = settings
+        self._bound = bound
         self._request = pb.AcquireLeaseRequest(
             name=host.driver,
             version=host.version,
             serves=[storage_driver_pb2.Pair(vendor=pair.vendor, model=pair.model) for pair in host.serves],
-            endpoint=advertised,
             certificate_sha256=settings.certificate_sha256,
             server_id=server_id,
         )
@@ -79,7 +80,7 @@ class LeaseKeeper:
                 backoff = min(backoff * 2, _BACKOFF_MAX)
             except SettingsError as error:
                 self._say(logging.WARNING, str(error))
-                pause = _REFUSED_PAUSE
+                pause, backoff = backoff, min(backoff * 2, _REFUSED_PAUSE)
             else:
                 ttl = lease.ttl.ToMilliseconds() / 1000
                 self._took(lease, began, ttl)
@@ -101,6 +102,7 @@ class LeaseKeeper:
             log.warning("the lease could not be released and runs out by itself: %s", told)
 
     async def _acquire(self) -> pb.Lease:
+        self._request.endpoint = await asyncio.to_thread(advertised_at, self._settings, self._bound)
         # A channel for each call: a connection that stands still for seconds is of no use to anybody.
         async with self._channel() as channel:
             stub = lease_pb2_grpc.LeaseServiceStub(channel)

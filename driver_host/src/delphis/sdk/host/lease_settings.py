@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def lease_settings(host: HostSettings, environment: Mapping[str, str] = os.envir
             "A host that announces itself must say what it serves: in driver.toml or DELPHIS_DRIVER_SERVES."
         )
     ca = environment.get("DELPHIS_CORE_CA")
-    token_file = environment.get("DELPHIS_TOKEN_FILE")
+    token_file = environment.get("DELPHIS_DRIVER_TOKEN_FILE")
     return LeaseSettings(
         core=core,
         ca=None if plain else Path(ca) if ca else host.tls.ca,
@@ -93,11 +94,22 @@ def digest_of(path: Path) -> str:
         raise SettingsError(f"The certificate {path} can't be read: {error}.") from None
 
 
-def advertised_at(advertised: str, bound: str) -> str:
-    """The address for the core, where the system chose the port or the host listens everywhere."""
-    host, _, port = advertised.removeprefix("tcp://").rpartition(":")
-    if host in ("0.0.0.0", "[::]", "::"):
-        raise SettingsError(
-            f"The core can't call {advertised}: set DELPHIS_DRIVER_ADVERTISE to tcp://HOST:PORT, where it reaches us."
-        )
+def advertised_at(settings: LeaseSettings, bound: str) -> str:
+    """The address for the core: with the port that was bound, and where the host listens everywhere, the address that
+    this machine has towards the core. SettingsError where that can't be found out now."""
+    host, _, port = settings.advertised.removeprefix("tcp://").rpartition(":")
+    if host in ("0.0.0.0", "[::]"):
+        host = _own_address(settings.core)
     return f"tcp://{host}:{bound.rpartition(':')[2] if port == '0' else port}"
+
+
+def _own_address(core: str) -> str:
+    name, _, port = core.rpartition(":")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(name.strip("[]"), int(port), type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.connect(address)  # sends nothing
+            own = str(probe.getsockname()[0])
+    except OSError as error:
+        raise SettingsError(f"The core at {core} can't be found: {error.strerror or error}.") from None
+    return f"[{own}]" if ":" in own else own

@@ -20,7 +20,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from delphis.sdk.host import logs, metrics, process
 from delphis.sdk.host.calls import Calls
 from delphis.sdk.host.contract import SERVICE
-from delphis.sdk.host.lease_settings import advertised_at, lease_settings
+from delphis.sdk.host.lease_settings import lease_settings
 from delphis.sdk.host.loading import LoadedDriver, load
 from delphis.sdk.host.metrics import Metrics
 from delphis.sdk.host.reflection import Reflection
@@ -109,8 +109,7 @@ async def _serve(settings: HostSettings, loaded: LoadedDriver) -> int:
     if leases is not None:
         from delphis.sdk.host.lease import LeaseKeeper, kept  # most hosts have no lease, and start in little time
 
-        advertised = advertised_at(leases.advertised, address)
-        lease = kept(LeaseKeeper(leases, settings, calls.server_id, advertised, calls.sessions.forget_all))
+        lease = kept(LeaseKeeper(leases, settings, calls.server_id, address, calls.sessions.forget_all))
     async with lease:
         await stop.wait()
 
