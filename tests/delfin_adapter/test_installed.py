@@ -19,6 +19,9 @@ DELFIN = {
     "delfin/cryptor.py": "def encode(text):\n    return text[::-1]\n\n\ndef decode(text):\n    return text[::-1]\n",
     "delfin/drivers/__init__.py": "",
     "delfin/drivers/acme/__init__.py": "",
+    "delfin/drivers/acme/ssh.py": "from delfin.drivers.utils.ssh_client import SSHPool\n",
+    "delfin/drivers/utils/__init__.py": "",
+    "delfin/drivers/utils/ssh_client.py": "import no_such_green_threads\n",
     "delfin/drivers/acme/acme.py": """
 from delfin import cryptor, exception
 from delfin.common import constants
@@ -96,15 +99,23 @@ def test_where_delfin_lacks_something_the_stand_in_has_it(site: Path) -> None:
 
 
 def test_list_says_what_is_installed_and_what_it_lacks(site: Path) -> None:
-    installed(site, {"lost box": "lacks_module:LacksModuleDriver", "odd": "odd:OddDriver"}, "more-drivers")
+    more = {
+        "lost box": "lacks_module:LacksModuleDriver",
+        "odd": "odd:OddDriver",
+        "over ssh": "delfin.drivers.acme.ssh:D",
+    }
+    installed(site, more, "more-drivers")
     done = adapter("list", "--path", str(site), "--path", str(DRIVERS))
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     assert [row[:3] for row in rows] == [
         ["acme box, acme tin", "delfin.drivers.acme.acme:AcmeDriver", "4.2"],
         ["lost box", "lacks_module:LacksModuleDriver", "4.2"],
+        ["over ssh", "delfin.drivers.acme.ssh:D", "4.2"],
     ]
     assert rows[0][3] == "ok"
     assert "imports no_such_library_of_an_array, which is not installed here" in rows[1][3]
+    # What Delfin has for its drivers is not replaced: it lacks a library, as the driver does.
+    assert "imports no_such_green_threads, which is not installed here" in rows[2][3]
     assert "delfin.exception is the stand-in's: Delfin's own fails: ModuleNotFoundError" in done.stderr
     assert "The entry point 'odd' is no 'VENDOR MODEL'" in done.stderr
 

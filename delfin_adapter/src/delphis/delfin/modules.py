@@ -19,6 +19,7 @@ from delphis.delfin import delfin_settings
 log = logging.getLogger(__name__)
 
 ROOT = "delfin"
+_OF_DRIVERS = "delfin.drivers"
 _FOLDER = Path(__file__).parent / "standin"
 
 
@@ -71,7 +72,10 @@ def _places(file: Path, more: list[str]) -> list[str] | None:
 
 
 class _Fallback(Loader):
-    """Runs Delfin's module; ours in its place where that fails."""
+    """Runs Delfin's module; ours in its place where that fails.
+
+    Not so below `delfin.drivers`: what is there is as much the driver's as its own file, and ours can less.
+    """
 
     def __init__(self, real: Loader, ours: Path, stood_in: dict[str, str]) -> None:
         self._real = real
@@ -88,7 +92,9 @@ class _Fallback(Loader):
             if before := _BEFORE.get(name):
                 before()
             self._real.exec_module(module)
-        except Exception as error:  # noqa: BLE001 - whatever Delfin's module lacks here
+        except Exception as error:
+            if name.startswith(_OF_DRIVERS):
+                raise
             self._stood_in[name] = f"Delfin's own fails: {type(error).__name__}: {error}"
             log.info("%s is ours: Delfin's own can't be imported here (%s: %s)", name, type(error).__name__, error)
             module.__dict__.clear()

@@ -5,9 +5,13 @@ It is looked up when the host loads it, so that what goes wrong reaches the oper
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 CLASS = f"{__name__}:Driver"
+
+# Below a warning these write requests and whole answers of arrays.
+_TALKATIVE = ("delfin", "paramiko", "urllib3")
 
 _chosen = ""
 
@@ -24,6 +28,8 @@ def __getattr__(name: str) -> Any:
     from delphis.delfin import deadlines, loading, trust
     from delphis.delfin.hosted import hosted
 
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(logging.WARNING)
     found = hosted(loading.find(_chosen))
     deadlines.bound_requests()
     trust.trust_what_is_named()
