@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import tomllib
@@ -145,3 +147,20 @@ def test_what_can_not_be_done(arguments: list[str], says: str) -> None:
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_folders_of_hosts_that_were_killed_are_removed(tmp_path: Path) -> None:
+    place = {"TMPDIR": str(tmp_path)}
+    with host("complete:CompleteDriver", environment=place) as running:
+        [left] = tmp_path.glob("delphis-delfin-work-*")
+        running.process.send(signal.SIGKILL)
+        assert running.process.wait(10)
+    assert left.is_dir()
+    os.utime(left, (1, 1))
+    with host("complete:CompleteDriver", environment=place):
+        [own] = tmp_path.glob("delphis-delfin-work-*")
+        assert own != left
+        os.utime(own, (1, 1))
+        with host("complete:CompleteDriver", environment=place):
+            assert own.is_dir()
+            assert len(list(tmp_path.glob("delphis-delfin-work-*"))) == 2
