@@ -27,6 +27,8 @@ def create(database: str, name: str, scopes: str, driver: str = "", serves: Sequ
 
 
 async def _create(database: str, name: str, scopes: str, driver: str, serves: Sequence[str]) -> str:
+    if serves and not driver:
+        raise StartFailure("--serves goes with --driver NAME: the driver whose hosts may serve it.")
     granted = tokens.scopes_of(scopes) if scopes or not driver else []
     limits = DriverLimits(driver, frozenset(map(tokens.pair_of, serves))) if driver else None
     store = Store.open(database)

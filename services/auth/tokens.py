@@ -160,6 +160,8 @@ def _token(row: Row) -> Token:
     token_id, name, secret_hash, scopes, created_at, expires_at, last_used_at, driver, serves = row
     # A scope that this version doesn't know gives no right.
     known = frozenset(_SCOPES[scope] for scope in scopes.split(",") if scope in _SCOPES)
+    if not driver:  # without limits it must give no right either
+        known -= {DRIVER}
     limits = (
         DriverLimits(driver, frozenset((vendor, model) for vendor, model in json.loads(serves))) if driver else None
     )

@@ -16,6 +16,7 @@ from services.auth import service_token, tokens
 from services.auth.authenticator import TokenAuthenticator
 from services.auth.secret import PREFIX, hash_of, new_secret
 from services.calls.errors import CallError
+from services.calls.method import Caller, DriverLimits
 from services.store.engine import Store
 from services.store.errors import StoreFault
 from tests.inventory.core import until
@@ -214,3 +215,34 @@ async def test_a_full_store_does_not_keep_the_core_from_ending(
     monkeypatch.setattr(store, "write", full)
     await authenticator.stop()
     assert "the disk is full" in caplog.text
+
+
+async def test_a_token_for_a_drivers_hosts_keeps_its_limits(store: Store) -> None:
+    limits = DriverLimits("dev.acme.box", frozenset({("acme", "box"), ("acme", "box/2 x")}))
+    token, _ = await store.write(lambda connection: tokens.create(connection, "hosts", [], driver=limits))
+    (known,) = await store.read(tokens.load)
+    assert (known.driver, known.scopes) == (limits, frozenset({tokens.DRIVER}))
+    assert known == token
+    caller = Caller("hosts", known.scopes, known.driver)
+    assert caller.may(tokens.DRIVER)
+    assert not caller.may(READ)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "limits", "field"),
+    [
+        pytest.param([READ], DriverLimits("dev.acme.box", frozenset({("acme", "box")})), "scopes", id="with-read"),
+        pytest.param([tokens.DRIVER], None, "scopes", id="without-limits"),
+        pytest.param([], DriverLimits("", frozenset({("acme", "box")})), "driver.name", id="without-name"),
+        pytest.param([], DriverLimits("dev.acme.box", frozenset()), "driver.serves", id="without-pairs"),
+        pytest.param([], DriverLimits("dev.acme.box", frozenset({("acme", " box")})), "driver.serves", id="space"),
+    ],
+)
+async def test_limits_that_nobody_could_mean(
+    store: Store, scopes: list[options_pb2.Scope.ValueType], limits: DriverLimits | None, field: str
+) -> None:
+    with pytest.raises(CallError) as refused:
+        await store.write(lambda connection: tokens.create(connection, "hosts", scopes, driver=limits))
+    assert refused.value.reason == "INVALID_INPUT"
+    assert field in str(refused.value.metadata) + refused.value.message
+    assert await store.read(tokens.load) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import signal
+import sqlite3
 import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from delphis.driver.v1 import storage_driver_pb2 as driver_pb
+from delphis.driver.v1 import storage_driver_pb2_grpc as driver_grpc
 from delphis.registry.v1 import lease_pb2, lease_pb2_grpc
+from tests.lease.array import CountingArrays
 from tests.lease.support import NAME, PAIR, ContainerHost, Core, certificates
 from tests.support.up import wait_for
 
@@ -255,6 +258,35 @@ def test_a_host_of_an_unknown_major(home: Home) -> None:
     finally:
         server.stop(None).wait(5)
     home.unharmed()
+
+
+def test_a_call_with_an_old_epoch_is_refused_and_asked_again_with_the_new_one(home: Home) -> None:
+    with CountingArrays() as arrays:
+        storage = home.core.register(arrays.port, "fenced")
+        assert home.core.owner(storage) == home.host.pid
+        # As if another core had given the array away and back: the store and the host know it, this core does not.
+        database = sqlite3.connect(home.core.up.data_dir / "inventory.db", timeout=10)
+        assert database.execute("UPDATE array_owners SET epoch = 50 WHERE storage_id = ?", (storage,)).rowcount == 1
+        database.commit()
+        database.close()
+        own = home.certs / "core"
+        credentials = grpc.ssl_channel_credentials(
+            *((own / name).read_bytes() for name in ("ca.pem", "tls.key", "tls.pem"))
+        )
+        (place,) = {host["endpoint"] for driver in usable(home) for host in driver["hosts"]}
+        with grpc.secure_channel(place.removeprefix("tcp://"), credentials) as channel:
+            stub = driver_grpc.StorageDriverStub(channel)
+            stub.CloseStorage(
+                driver_pb.CloseStorageRequest(target=driver_pb.Target(storage_id=storage, owner_epoch=50)), timeout=10
+            )
+            assert arrays.sessions("fenced") == []
+            old = driver_pb.Target(storage_id=storage, owner_epoch=49)
+            with pytest.raises(grpc.RpcError) as refused:
+                stub.CloseStorage(driver_pb.CloseStorageRequest(target=old), timeout=10)
+            assert refused.value.code() is grpc.StatusCode.ABORTED
+        assert home.core.owner(storage) == home.host.pid
+        assert arrays.sessions("fenced") == [home.host.pid]
+        arrays.shutdown()
 
 
 def test_another_name_for_a_served_pair_waits_until_it_is_preferred(home: Home) -> None:
