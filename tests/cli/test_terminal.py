@@ -209,3 +209,12 @@ def test_version_without_a_server_is_known() -> None:
     assert (client.code, short.code, away.code) == (0, 0, 3)
     assert short.out.split()[0] == "delphis"
     assert client.out.split()[-1] in away.out
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_a_disk_without_room_for_the_answer(server: Server, form: str) -> None:
+    server.storages = [array("box")]
+    with Path("/dev/full").open("w") as full:
+        command = [str(COMMAND), "--server", server.address, "storages", "list", "-o", form]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "error: [Errno 28] No space left on device\n")

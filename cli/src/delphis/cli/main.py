@@ -148,8 +148,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as failure:
         failure.show()
         code = failure.exit_code
-    except BrokenPipeError:  # `delphis volumes list --all | head`
+    except OSError as failure:  # `delphis volumes list > FILE` on a full disk
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must not fail once more at exit
+        if not isinstance(failure, BrokenPipeError):  # `delphis volumes list --all | head`
+            click.echo(f"error: {failure}", err=True)
         code = REFUSED
     except KeyboardInterrupt:
         code = INTERRUPTED
