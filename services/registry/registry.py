@@ -104,7 +104,8 @@ class Registry:
         """
         for manifest in self._installed.manifests:
             with contextlib.suppress(CallError):  # it is shown as the driver's state
-                await self.supervisor.of(manifest).main.host()
+                for ours in await self._ours([manifest]):
+                    await self.supervisor.of(ours).main.host()
 
     def refresh(self) -> None:
         """Reads the manifests anew, unless that was done a moment ago."""
