@@ -49,9 +49,7 @@ def certificate_for(host: str) -> Certificate:
         from cryptography.hazmat.primitives.asymmetric import ec
         from cryptography.x509.oid import NameOID
     except ModuleNotFoundError:
-        raise SimulationError(
-            "TLS needs the package cryptography: pip install 'delphis-driver-sdk[simulation]'."
-        ) from None
+        raise SimulationError("TLS needs the package cryptography: pip install 'delphis-driver-sdk[certs]'.") from None
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated array")])
     try:
