@@ -77,7 +77,7 @@ class Terminal:
     def run(self, command: Command) -> None:
         assert self._shell.stdin is not None
         assert self._shell.stdout is not None
-        self._shell.stdin.write(f"{self.translated(command.script)}\necho; echo '{END}' $?\n")
+        self._shell.stdin.write(f"{self.translated(command.script)}\ncode=$?; echo; echo '{END}' $code\n")
         self._shell.stdin.flush()
         printed: list[str] = []
         for line in self._shell.stdout:
