@@ -31,6 +31,7 @@ _NOT_A_DRIVERS = frozenset(
         "DRIVER_HOST_START_FAILED",
         "DRIVER_CONFLICT",
         "ARRAY_QUARANTINED",
+        "LEASES_OFF",
         "TARGET_REFUSED",
         "SERVICE_UNAVAILABLE",
         "STORE_FAULT",

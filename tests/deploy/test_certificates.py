@@ -104,3 +104,22 @@ def test_second_run_changes_nothing_until_something_is_missing(tmp_path: Path) -
     (tmp_path / "ceph/tls.pem").write_bytes((tmp_path / "fake/tls.pem").read_bytes())
     assert "made for" in make(tmp_path)
     assert "made for" in make(tmp_path, "--renew")
+
+
+def test_development_keeps_its_authority_and_adds_hosts(tmp_path: Path) -> None:
+    def certs(*hosts: str) -> str:
+        names = [word for host in hosts for word in ("--host", host)]
+        command = [Path(sys.executable).with_name("delphis-driver"), "certs", "--dir", tmp_path, *names]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+
+    assert "made for delphis-core" in certs("127.0.0.1")
+    before = (tmp_path / "127.0.0.1/tls.pem").read_bytes()
+    again = certs("127.0.0.1", "box")
+    assert again.count("there already") == 2
+    assert (tmp_path / "127.0.0.1/tls.pem").read_bytes() == before
+    assert (tmp_path / "ca.key").stat().st_mode & 0o777 == 0o600
+    core = context(tmp_path / "core", ssl.Purpose.SERVER_AUTH)
+    for name in ("127.0.0.1", "box"):
+        assert "delphis-core" in handshake(context(tmp_path / name, ssl.Purpose.CLIENT_AUTH), core, name)
+    # Hosts reach the core with the same certificate, as a server.
+    assert "delphis-core" in handshake(context(tmp_path / "core", ssl.Purpose.CLIENT_AUTH), core, "delphis-core")
