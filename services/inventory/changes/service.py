@@ -14,7 +14,8 @@ from services.inventory.changes import token as tokens
 from services.inventory.changes.reading import Found, changes_after, heads, oldest
 from services.inventory.changes.recording import TOPIC
 from services.inventory.kinds import KINDS, STORAGE
-from services.inventory.resources.storage import is_there, known_number, not_found, number_of
+from services.inventory.resources.storage import is_there, known_number, number_of
+from services.inventory.storages.rows import not_found
 from services.inventory.sync.body import varint
 from services.store.connection import Connection
 from services.store.engine import Store

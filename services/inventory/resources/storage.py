@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, select
 
-from services.calls.errors import CallError
 from services.inventory import uuids
+from services.inventory.storages.rows import not_found
 from services.store.connection import Connection
 from services.store.schema.changes import change_positions
 from services.store.schema.storages import storages
@@ -35,9 +35,3 @@ def known_number(connection: Connection, storage_id: str) -> int:
 def is_there(connection: Connection, number: int) -> bool:
     """Whether the storage was not removed."""
     return connection.one(_THERE, (number,)) is not None
-
-
-def not_found(storage_id: str) -> CallError:
-    """STORAGE_NOT_FOUND."""
-    shown = storage_id[:80]
-    return CallError("STORAGE_NOT_FOUND", f"No storage has the id {shown!r}.", metadata={"storage_id": shown})

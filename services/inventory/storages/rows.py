@@ -202,10 +202,9 @@ def mark_deleted(connection: Connection, no: int) -> bool:
 
 def not_found(storage_id: str) -> CallError:
     """The error that no storage has the id."""
+    shown = storage_id[:80]
     return CallError(
-        "STORAGE_NOT_FOUND",
-        f"No storage has the id {storage_id[:64]}; list the storages.",
-        metadata={"storage_id": storage_id[:64]},
+        "STORAGE_NOT_FOUND", f"No storage has the id {shown!r}; list the storages.", metadata={"storage_id": shown}
     )
 
 
