@@ -86,6 +86,11 @@ def locks_name_no_host() -> Complaints:
         for path in tracked("requirements/*.txt")
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if "://" in line or line.lstrip().startswith(("--index", "--extra-index", "--find-links", "-i ", "-f "))
+    ] + [
+        f"{path.relative_to(REPO)}:{number}: names a place to download from: npm's omit-lockfile-registry-resolved is off"
+        for path in tracked("examples/*/package-lock.json")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if '"resolved":' in line
     ]
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
+import ssl
+import subprocess
+import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,9 +21,10 @@ from delphis.sdk.conformance import Array, Outcome
 from delphis.sdk.conformance import subject as subjects
 from delphis.sdk.host.contract import methods
 from delphis.sdk.testing import HostClient
-from delphis.sdk.testing.client import Reply
-from delphis.type.v1.access_pb2 import AccessInfo
+from delphis.sdk.testing.client import Reply, TlsFiles
+from delphis.type.v1.access_pb2 import AccessInfo, Tls, TlsMode
 from examples.array import ArrayServer, Contents, Faults, serving
+from tests.examples.certificates import certificate
 from tests.examples.toolchains import EXAMPLES
 from tests.support.up import Up, alive, children, wait_for
 
@@ -168,12 +174,85 @@ def nothing_secret_is_said(folder: Path) -> None:
         assert PASSWORD not in host.log()
 
 
+def pinned(digest: str) -> Tls:
+    """TLS to the one certificate with this SHA-256."""
+    return Tls(mode=TlsMode.TLS_MODE_PINNED, pinned_certificate_sha256=digest)
+
+
+def tls_is_verified(folder: Path) -> None:
+    """The array's certificate: unknown, known by its authority or its digest, and another's."""
+    with tempfile.TemporaryDirectory() as scratch:
+        own, other = (certificate(Path(scratch), name) for name in ("array.test", "other.test"))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(own.cert, own.key)
+        with pebble(tls=context) as array, Host(folder, array) as host:
+            for number, (tls, reason) in enumerate(
+                [
+                    (Tls(), "SSL_CERTIFICATE_FAILED"),
+                    (Tls(ca_certificates=own.pem), ""),
+                    (Tls(ca_certificates=own.pem, server_name="array.test"), ""),
+                    (Tls(ca_certificates=own.pem, server_name="else.test"), "SSL_CERTIFICATE_FAILED"),
+                    (Tls(ca_certificates=other.pem), "SSL_CERTIFICATE_FAILED"),
+                    (pinned(own.sha256.upper()), ""),
+                    (
+                        Tls(mode=TlsMode.TLS_MODE_PINNED, pinned_certificate_sha256=other.sha256),
+                        "SSL_CERTIFICATE_FAILED",
+                    ),
+                    (pinned(""), "ACCESS_INFO_INCOMPLETE"),
+                    (Tls(mode=TlsMode.TLS_MODE_OFF), ""),
+                ],
+                1,
+            ):
+                info = access(array)
+                info.rest.tls.CopyFrom(tls)
+                before = array.logins
+                reply = host.call("ListVolumes", revision=number, info=info)
+                assert reply.reason == reason, (tls, reply)
+                assert array.logins == before + reply.ok, "a peer that isn't proved was sent the password"
+
+
+def callers_prove_themselves(folder: Path) -> None:
+    """Over TCP the host takes only callers with a certificate of its authority, and needs TLS off this machine."""
+    command = tomllib.loads((folder / "driver.toml").read_text())["host"]["command"]
+    with tempfile.TemporaryDirectory() as scratch, socket.socket() as probe:
+        own, other = (certificate(Path(scratch), name) for name in ("host.test", "other.test"))
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        environment = {
+            "PATH": os.environ["PATH"],
+            "DELPHIS_DRIVER_ENDPOINT": f"tcp://127.0.0.1:{port}",
+            "DELPHIS_DRIVER_TLS_CA": str(own.cert),
+            "DELPHIS_DRIVER_TLS_CERT": str(own.cert),
+            "DELPHIS_DRIVER_TLS_KEY": str(own.key),
+        }
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        )
+        try:
+            with contextlib.closing(HostClient(f"127.0.0.1:{port}", TlsFiles(own.cert, own.cert, own.key))) as client:
+                wait_for("a host that serves", lambda: client.health() == "SERVING")
+                assert client.call("GetDriverInfo", b"").ok
+            stranger = TlsFiles(own.cert, other.cert, other.key)
+            with contextlib.closing(HostClient(f"127.0.0.1:{port}", stranger)) as client:
+                assert client.health(timeout=5) == "UNAVAILABLE"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+    bare = {"PATH": os.environ["PATH"], "DELPHIS_DRIVER_ENDPOINT": "tcp://0.0.0.0:1"}
+    done = subprocess.run(command, cwd=folder, env=bare, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "needs TLS" in done.stderr
+
+
 ALL: tuple[Callable[[Path], None], ...] = (
     conforms,
     faults_are_understood,
     a_forgotten_session_is_renewed,
     an_array_is_not_overrun,
     nothing_secret_is_said,
+    tls_is_verified,
+    callers_prove_themselves,
 )
 
 
