@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,14 @@ import pytest
 from delphis.sdk import Context, errors
 from delphis.sdk.conformance import array as arrays
 from delphis.sdk.redaction import spellings_of
+from delphis.sdk.testing.pytest_plugin import delphis_simulate
 from tests.recording.box_driver import BoxDriver
 from tests.recording.boxes import PASSWORD, SERIAL, USER, WWN, Box
 
 DRIVER = Path(__file__).with_name("box_driver.py")
+# Installed by the wheel; here the plugin may not be loaded.
+__all__ = ["delphis_simulate"]
+
 PROGRAM = (sys.executable, "-c", "from delphis.sdk.command import main; main()")
 
 
@@ -156,9 +161,9 @@ def test_the_simulated_array_refuses_other_logins_and_names_what_is_nearest(
         (["record", DRIVER, "--array", "/nowhere.json", "--into", "/tmp/x"], "/nowhere.json can't be read"),
         (["simulate", "/nowhere"], "/nowhere/index.json can't be read"),
         (["simulate", "/proc"], "can't be read"),
-        (["simulate", DRIVER.parent, "--listen", "here"], "can't be read"),
+        (["simulate", DRIVER.parent, "--listen", "here"], "no HOST:PORT"),
     ],
-    ids=["no-array", "no-folder", "no-recording", "no-index"],
+    ids=["no-array", "no-folder", "no-recording", "no-port"],
 )
 def test_usage(words: list[object], said: str) -> None:
     done = run(*words)
@@ -176,3 +181,81 @@ def test_record_leaves_what_is_there(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "not an empty folder" in done.stderr
     assert not box.log
+
+
+def test_a_generated_simulator_as_a_process() -> None:
+    import requests
+
+    with simulated(f"{DRIVER.with_name('boxes.py')}:Box") as (url, _):
+        token = requests.post(f"{url}/api/login", json={"user": USER, "password": PASSWORD}, timeout=10).json()["token"]
+        system = requests.get(f"{url}/api/system", headers={"X-Box-Token": token}, timeout=10).json()
+        assert system["serialNumber"] == SERIAL
+    for wrong in ("boxes.py:Bax", "nowhere.py:Box", "boxes.py"):
+        done = run("simulate", DRIVER.with_name(wrong))
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+
+
+def test_the_fixture(recorded: tuple[Path, Box], delphis_simulate: Any) -> None:
+    import requests
+
+    folder, _ = recorded
+    server = delphis_simulate(folder)
+    assert requests.get(f"{server.url}/api/system", timeout=10).status_code == 401
+    assert server.log[0].status == 401
+    assert delphis_simulate(Box()).url != server.url
+
+
+def test_a_recorded_ssh_session_is_replayed(tmp_path: Path) -> None:
+    pytest.importorskip("paramiko", reason="needs paramiko")
+    from delphis.sdk import AccessInfo
+    from delphis.sdk.recording import files
+    from delphis.sdk.recording.command import access_of, replacements_for
+    from delphis.sdk.recording.hook import use_recorder
+    from delphis.sdk.recording.tape import Tape
+    from delphis.sdk.simulation.ssh import SshReplay
+    from delphis.sdk.ssh import SshSession
+
+    real = files.Recording(
+        commands=(files.CommandEntry("show system", f"Serial Number: {SERIAL}\nUser: {USER}\n".encode()),),
+        shell=(
+            files.ShellEntry("", b"box\r\nbox:~$ "),
+            files.ShellEntry("show ip", b"show ip\r\n10.20.30.40\r\nbox:~$ "),
+        ),
+    )
+
+    def read(server: SshReplay, access: AccessInfo) -> tuple[str, str]:
+        access.ssh.host, access.ssh.port, access.ssh.pub_key = "127.0.0.1", server.port, server.host_key
+        session, context = SshSession(access.ssh), Context("s", timeout=20.0)
+        try:
+            with session.shell(context) as shell:
+                shown = shell.run("show ip")
+            return session.run(context, "show system").text, shown
+        finally:
+            session.close()
+
+    access = AccessInfo()
+    access.ssh.username, access.ssh.password = USER, PASSWORD
+    tape = Tape()
+    use_recorder(tape)
+    try:
+        with SshReplay(real, login=(USER, PASSWORD)) as server:
+            system, ip = read(server, access)
+    finally:
+        use_recorder(None)
+    assert SERIAL in system
+    assert "10.20.30.40" in ip
+    table = replacements_for(access)
+    made, logins = access_of(access, table)
+    recording = tape.recording(table, access=made)
+    files.write(tmp_path / "box", replace(recording, logins=logins), {})
+    text = everything(tmp_path / "box")
+    for private in (SERIAL, USER, PASSWORD, "10.20.30.40"):
+        assert private not in text
+    again = AccessInfo()
+    again.ssh.username = str(made["access"]["ssh"]["username"])
+    again.ssh.password = logins["ssh.password.secret"]
+    with SshReplay(files.read(tmp_path / "box")) as server:
+        system, ip = read(server, again)
+    assert len(system) == len(f"Serial Number: {SERIAL}\nUser: {USER}\n")
+    assert "192.0.2.1" in ip

@@ -71,7 +71,7 @@ class CommandEntry:
 
 @dataclass(frozen=True)
 class ShellEntry:
-    """A line sent to a shell (empty: none yet), and all that came until it waited for the next."""
+    """A line sent to a shell (empty: none yet, or one that held a secret), and all that came for it."""
 
     sent: str
     received: bytes

@@ -67,7 +67,8 @@ class SshShell:
     """A line sent to a shell, and what came until the next prompt.
 
     Attributes:
-        sent: The line, without its end; empty for what the array writes before anything is sent.
+        sent: The line, without its end; empty for what the array writes before anything is sent, and for a line that
+            holds a secret.
         received: Everything that came for it: echo, output, and the prompt at its end.
     """
 

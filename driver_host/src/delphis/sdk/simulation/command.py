@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import logging
 import signal
@@ -16,14 +17,17 @@ from typing import Any
 from delphis.sdk.recording import files
 from delphis.sdk.simulation.errors import SimulationError
 from delphis.sdk.simulation.replay import ReplayServer
+from delphis.sdk.simulation.server import Simulator
 
 _DEFAULT = "127.0.0.1:0"
 
 
 def simulate(words: Sequence[str]) -> int:
-    """Replays a recording on real sockets until interrupted. What it serves depends on what was recorded."""
+    """Serves a simulated array until interrupted: a recording, over what was recorded, or a `Simulator` in a file."""
     parser = argparse.ArgumentParser(prog="delphis-driver simulate", description=simulate.__doc__)
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="a recording, or samples with an index.json")
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=Path, help="a recording, or samples with an index.json; or FILE.py:Class"
+    )
     parser.add_argument("--listen", metavar="HOST:PORT", default=_DEFAULT, help="for HTTP (default: %(default)s)")
     parser.add_argument("--tls", action="store_true", help="HTTPS, with a certificate made at the start")
     parser.add_argument("--ssh-listen", metavar="HOST:PORT", default=_DEFAULT, help="for SSH (default: %(default)s)")
@@ -51,14 +55,19 @@ def simulate(words: Sequence[str]) -> int:
 
 
 def _start(given: Any, stack: contextlib.ExitStack) -> None:
-    recording = files.read(given.folder)
+    host, port = _address(given.listen)
     places: dict[str, dict[str, Any]] = {}
     lines: list[str] = []
-    if recording.http:
-        host, port = _address(given.listen)
-        server = stack.enter_context(
-            ReplayServer(recording, scenario=given.scenario, host=host, port=port, tls=given.tls)
-        )
+    server: Simulator | None = None
+    if given.folder.name.partition(":")[0].endswith(".py"):
+        recording = files.Recording()
+        server = _generated(str(given.folder))(host=host, port=port, tls=given.tls)
+    else:
+        recording = files.read(given.folder)
+        if recording.http:
+            server = ReplayServer(recording, scenario=given.scenario, host=host, port=port, tls=given.tls)
+    if server is not None:
+        stack.enter_context(server)
         tls: dict[str, Any] = {"plaintext": True}
         if server.certificate is not None:
             tls = {"mode": "pinned", "pinned_certificate_sha256": server.certificate.sha256}
@@ -71,7 +80,8 @@ def _start(given: Any, stack: contextlib.ExitStack) -> None:
         ssh_host, ssh_port = _address(given.ssh_listen)
         ssh = stack.enter_context(SshReplay(recording, scenario=given.scenario, host=ssh_host, port=ssh_port))
         for block in [name for name in ("ssh", "cli") if name in _recorded(recording)] or ["ssh"]:
-            places[block] = {"host": ssh_host, "port": ssh.port, "host_key": ssh.host_key}
+            key = {"pub_key": ssh.host_key} if block == "ssh" else {}
+            places[block] = {"host": ssh_host, "port": ssh.port, **key}
         lines.append(f"ssh://{ssh_host}:{ssh.port} ({ssh.host_key})")
     if recording.snmp:
         from delphis.sdk.simulation.snmp import SnmpReplay  # needs pysnmp
@@ -79,12 +89,31 @@ def _start(given: Any, stack: contextlib.ExitStack) -> None:
         snmp_host, snmp_port = _address(given.snmp_listen)
         snmp = stack.enter_context(SnmpReplay(recording.snmp, host=snmp_host, port=snmp_port))
         lines.append(f"snmp://{snmp_host}:{snmp.port}")
-    if not (recording.http or recording.commands or recording.shell or recording.snmp):
+    if not lines:
         raise SimulationError(f"{given.folder} holds nothing that could be served.")
     if given.array is not None:
         _write_array(given.array, given.folder, recording, places)
     # Last: who waits for these lines may use the file.
     print("\n".join(lines), flush=True)
+
+
+def _generated(place: str) -> type[Simulator]:
+    """The class of a simulator in a file."""
+    file, _, name = place.partition(":")
+    specification = importlib.util.spec_from_file_location(Path(file).stem, file)
+    if not name or specification is None or specification.loader is None:
+        raise SimulationError(f"{place}: write FILE.py:Class.")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[module.__name__] = module
+    sys.path.insert(0, str(Path(file).resolve().parent))
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:  # noqa: BLE001 - whatever the file raises
+        raise SimulationError(f"{file} can't be loaded: {type(error).__name__}: {error}.") from None
+    found = getattr(module, name, None)
+    if not (isinstance(found, type) and issubclass(found, Simulator)):
+        raise SimulationError(f"{file} has no subclass of Simulator that is called {name}.")
+    return found
 
 
 def _recorded(recording: files.Recording) -> dict[str, Any]:

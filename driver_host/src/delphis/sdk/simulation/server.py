@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import signal
 import socket
 import struct
 import sys
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from delphis.sdk.simulation.certificate import Certificate, certificate_for
 from delphis.sdk.simulation.errors import SimulationError
@@ -186,6 +187,15 @@ class Simulator:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def serve_until_interrupted(self) -> None:
+        """Serves as a process of its own: prints the address, and ends with SIGINT or SIGTERM."""
+        ended = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.set())
+        with self:
+            print(self.url, flush=True)
+            ended.wait()
+
     def requests(self, method: str | None = None, path: str | None = None) -> list[Request]:
         """What was asked so far, all or those of a method and a path."""
         with self._lock:
@@ -275,16 +285,19 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+
+    @property
+    def _serving(self) -> _Server:
+        return cast(_Server, self.server)
 
     def setup(self) -> None:
-        if self.server.simulator.certificate is not None:
+        if self._serving.simulator.certificate is not None:
             self.request.settimeout(HANDSHAKE_SECONDS)
             self.request.do_handshake()
             self.request.settimeout(None)
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().setup()
-        self._number = self.server.simulator.connected()
+        self._number = self._serving.simulator.connected()
 
     def log_message(self, format: str, *args: Any) -> None:
         LOGGER.debug(format, *args)
@@ -294,7 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.raw_requestline or not self.parse_request():
             self.close_connection = True
             return
-        simulator = self.server.simulator
+        simulator = self._serving.simulator
         body = self._body()
         if body is None:
             self._send(Answer(413, "the body is too large, or its length is missing"))
@@ -338,7 +351,7 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 # With no time to linger, close sends a reset in place of an end.
                 self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.server.reset(self.request)
+                self._serving.reset(self.request)
         self.close_connection = True
         return None
 

@@ -135,13 +135,14 @@ class SshReplay:
         """Answers the lines of a shell until it ends: as recorded, else with the recorded output of commands."""
         history: list[str] = []
         with contextlib.suppress(*_GONE), channel, channel.makefile("rb") as lines:
-            greeting = self._turn([entry for entry in self._recording.shell if not entry.sent])
-            channel.sendall(greeting.received if greeting else PROMPT)
+            said = next(iter(self._recording.shell), None)
+            said = said if said is not None and not said.sent else None
+            channel.sendall(said.received if said else PROMPT)
             while line := lines.readline():
                 sent = (line.decode() if isinstance(line, bytes) else line).rstrip("\r\n")
                 if sent in ("exit", "logout", "quit") and not any(sent == each.sent for each in self._recording.shell):
                     return
-                said = self._turn([entry for entry in self._recording.shell if sent and matches(entry.sent, sent)])
+                said = self._said(sent, said)
                 if said is not None:
                     self.log.append(sent)
                     channel.sendall(said.received)
@@ -152,6 +153,15 @@ class SshReplay:
                 else:
                     channel.sendall(PROMPT)
                 history.append(sent)
+
+    def _said(self, sent: str, before: ShellEntry | None) -> ShellEntry | None:
+        """What the recorded shell said to a line; to one that held a secret, and so has no text, in its turn."""
+        shell = self._recording.shell
+        said = self._turn([entry for entry in shell if sent and matches(entry.sent, sent)])
+        if said is None and before is not None:
+            place = next(place for place, entry in enumerate(shell) if entry is before) + 1
+            said = shell[place] if place < len(shell) and not shell[place].sent else None
+        return said
 
     def command(self, command: str, history: Sequence[str]) -> CommandEntry | None:
         """What was recorded for a command; None: nothing, and the log says what comes nearest."""
@@ -192,10 +202,16 @@ class _Connection(paramiko.ServerInterface):
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
-    def check_channel_pty_request(self, *_: Any) -> bool:
-        return True
-
-    def check_channel_window_change_request(self, *_: Any) -> bool:
+    def check_channel_pty_request(
+        self,
+        channel: paramiko.Channel,
+        term: bytes,
+        width: int,
+        height: int,
+        pixelwidth: int,
+        pixelheight: int,
+        modes: bytes,
+    ) -> bool:
         return True
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:

@@ -15,6 +15,7 @@ An array that is started for the tests is the value of a fixture `delphis_array`
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,3 +122,21 @@ def delphis_check(request: pytest.FixtureRequest, delphis_examination: Examinati
                 pass
 
     return run
+
+
+@pytest.fixture
+def delphis_simulate() -> Iterator[Callable[..., Any]]:
+    """Starts simulated arrays, which end with the test: a `Simulator`, or the folder of a recording.
+
+    Of a folder the part over HTTP is served: `delphis_simulate("recordings/box", tls=True)`.
+    """
+    from delphis.sdk.recording import files
+    from delphis.sdk.simulation.replay import ReplayServer
+
+    with contextlib.ExitStack() as stack:
+
+        def start(what: Any, **options: Any) -> Any:
+            server = ReplayServer(files.read(Path(what)), **options) if isinstance(what, str | Path) else what
+            return stack.enter_context(server)
+
+        yield start
