@@ -44,7 +44,10 @@ class BoxDriver(StorageDriver):
             part = self.api.get(context, f"/api/systems/{serial}/volumes", params=params).json()
             for each in part["items"]:
                 yield Volume(
-                    native_volume_id=each["id"], name=each["name"], wwn=each["wwn"], total_capacity=each["size"]
+                    native_volume_id=each["id"],
+                    name=each["name"],
+                    wwn=each["wwn"].replace(":", ""),
+                    total_capacity=each["size"],
                 )
             page = part["next"]
             if page is None:

@@ -41,7 +41,11 @@ class ReplayServer(Simulator):
         """The answer that was recorded; 404 where there is none, and the log says what comes nearest."""
         fitting = [number for number, entry in enumerate(self._entries) if fits(entry, request)]
         exact = [number for number in fitting if not _is_wide(self._entries[number])]
-        fitting = _by_body(self._entries, exact or fitting, request)
+        about = exact or fitting
+        fitting = _by_body(self._entries, about, request)
+        if not fitting and any(_is_login(self._entries[number].body, request) for number in about):
+            LOGGER.warning("%s %s: 401, since its body has another login", request.method, request.target)
+            return Answer(401, {"error": "wrong login"})
         if not fitting:
             LOGGER.warning("%s %s: not in the recording; %s", request.method, request.target, self._nearest(request))
             return Answer(404, {"error": "not in the recording"})
@@ -137,6 +141,12 @@ def _by_body(entries: Sequence[HttpEntry], numbers: list[int], request: Request)
     if body is None or _login_of(_parsed(body)).items() <= _login_of(_parsed(_text(request))).items():
         return numbers
     return []
+
+
+def _is_login(body: str | None, request: Request) -> bool:
+    """Whether a request logs in where the recorded one did, as somebody else."""
+    recorded = _login_of(_parsed(body)) if body else {}
+    return bool(recorded) and recorded.keys() == _login_of(_parsed(_text(request))).keys()
 
 
 def _same_body(body: str | None, request: Request) -> bool:
