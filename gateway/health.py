@@ -28,13 +28,17 @@ def alive() -> HttpAnswer:
 
 
 async def ready(backends: Sequence[Backend], request_id: str) -> HttpAnswer:
-    """200 where every backend is known and says that it serves; else SERVICE_UNAVAILABLE with what is wrong."""
+    """200 where the first backend, the core, says that it serves; else SERVICE_UNAVAILABLE with what is wrong.
+
+    Another one that is away is named, but takes only its own paths with it: the rest is served as before.
+    """
     found = await asyncio.gather(*(_problem(backend, request_id) for backend in backends))
     problems = {backend.name: problem for backend, problem in zip(backends, found, strict=True) if problem}
-    if problems:
+    if backends[0].name in problems:
         text = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
         raise CallError("SERVICE_UNAVAILABLE", f"Not ready. {text}", metadata=problems, retry_after=1.0)
-    body = {"status": "ready", "backends": [backend.name for backend in backends]}
+    serving = [backend.name for backend in backends if backend.name not in problems]
+    body = {"status": "ready", "backends": serving, **({"away": problems} if problems else {})}
     return HttpAnswer(200, [JSON], orjson.dumps(body))
 
 

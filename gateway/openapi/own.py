@@ -153,6 +153,7 @@ def operations(*, login: bool) -> dict[str, Any]:
                 "properties": {
                     "status": {"type": "string", "enum": ["ready"]},
                     "backends": {"type": "array", "items": {"type": "string"}},
+                    "away": {"type": "object", "additionalProperties": {"type": "string"}},
                 },
                 "required": ["status", "backends"],
             },

@@ -77,10 +77,14 @@ def test_a_service_comes_goes_and_comes_back_as_another(tmp_path: Path) -> None:
 
 def test_beside_the_core(tmp_path: Path) -> None:
     port = free_port()
-    with library(port), up(tmp_path, "--backend", f"library=127.0.0.1:{port}") as delphis:
+    with library(port) as process, up(tmp_path, "--backend", f"library=127.0.0.1:{port}") as delphis:
         assert delphis.get(BOOK)["name"] == "n"
         assert delphis.get("/v1/storages")["storages"] == []
-        assert delphis.get("/readyz")["backends"] == ["core", "library"]
+        assert delphis.get("/readyz") == {"status": "ready", "backends": ["core", "library"]}
+        process.send_signal(signal.SIGKILL)
+        process.wait(TIMEOUT)
+        without = delphis.get("/readyz")
+        assert (without["backends"], list(without["away"])) == (["core"], ["library"]), "the core serves all the same"
 
 
 @pytest.mark.parametrize(
