@@ -55,8 +55,10 @@ class DelfinFinder(MetaPathFinder):
 
     def _real(self, name: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
         for finder in sys.meta_path:
-            if finder is not self and (spec := finder.find_spec(name, path, target)) is not None:
-                return spec
+            find = getattr(finder, "find_spec", None)  # some of old libraries lack it
+            if find is not None and finder is not self and (spec := find(name, path, target)) is not None:
+                found: ModuleSpec = spec
+                return found
         return None
 
     def _ours(self, name: str, file: Path, real: ModuleSpec | None) -> ModuleSpec | None:
