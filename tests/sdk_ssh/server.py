@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Generator
 
 import paramiko
+from paramiko import common
 
 from delphis.sdk import SshAccess, SshHostKeyPolicy
 
@@ -25,17 +26,17 @@ class Serving(paramiko.ServerInterface):
     def check_auth_password(self, username: str, password: str) -> int:
         self.server.logins += 1
         accepted = (username, password) == ("monitor", PASSWORD)
-        return paramiko.common.AUTH_SUCCESSFUL if accepted else paramiko.common.AUTH_FAILED
+        return common.AUTH_SUCCESSFUL if accepted else common.AUTH_FAILED
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         accepted = key.asbytes() == self.server.user_key
-        return paramiko.common.AUTH_SUCCESSFUL if accepted else paramiko.common.AUTH_FAILED
+        return common.AUTH_SUCCESSFUL if accepted else common.AUTH_FAILED
 
     def get_allowed_auths(self, username: str) -> str:
         return "password,publickey"
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.common.OPEN_SUCCEEDED
+        return common.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self.server.commands.append(command.decode())
@@ -45,7 +46,9 @@ class Serving(paramiko.ServerInterface):
         self._start(self.server.command, channel, command.decode())
         return True
 
-    def check_channel_pty_request(self, *_: object) -> bool:
+    def check_channel_pty_request(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, *_: object
+    ) -> bool:
         return True
 
     def check_channel_shell_request(self, channel: paramiko.Channel) -> bool:
@@ -75,7 +78,7 @@ class AnsweringTransport(paramiko.Transport):
     def _send_user_message(self, data: paramiko.Message) -> None:
         super()._send_user_message(data)  # type: ignore[misc]
         raw = data.asbytes()
-        if raw[0] == paramiko.common.MSG_CHANNEL_SUCCESS:
+        if raw[0] == common.MSG_CHANNEL_SUCCESS:
             thread = self.after_reply.pop(int.from_bytes(raw[1:5], "big"), None)
             if thread is not None:
                 thread.start()

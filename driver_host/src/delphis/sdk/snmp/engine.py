@@ -192,7 +192,8 @@ class Engine:
         return known[number - 2]
 
     def _failure(self, name: str) -> errors.DriverError:
-        at, where = self._access.label, {**self._where, "detail": name}
+        at = self._access.label
+        where: dict[str, Any] = {**self._where, "detail": name}
         if name == "RequestTimedOut":
             hint = (
                 "it is off, or drops requests with another version, user or key"

@@ -13,6 +13,7 @@ from collections.abc import Generator
 from typing import Any
 
 import paramiko
+from paramiko.ssh_exception import IncompatiblePeer
 
 from delphis.sdk import errors
 from delphis.sdk.context import Context
@@ -118,7 +119,7 @@ def _agree(
     try:
         transport.start_client(timeout=max(0.001, within))
         key = transport.get_remote_server_key()
-    except paramiko.ssh_exception.IncompatiblePeer:
+    except IncompatiblePeer:
         raise errors.SSHException(
             f"No algorithms could be agreed on with {endpoint.label}"
             + (f"; its host key is asked for as {', '.join(wanted)}, as `ssh.pub_key` is" if wanted else "")

@@ -126,7 +126,9 @@ class SshSession:
 
         deadline = self._deadline(context, timeout)
         with self._slot(context, deadline):
-            for attempt in (1, 2):
+            attempt = 0
+            while True:
+                attempt += 1
                 transport = self._connection(context)
                 try:
                     output = self._run(transport, command, stdin, deadline)
@@ -172,7 +174,9 @@ class SshSession:
         wait = timeout or self.timeouts.command
         with self._slot(context, self._deadline(context, timeout)):
             until = time.monotonic() + context.remaining
-            for attempt in (1, 2):
+            attempt = 0
+            while True:
+                attempt += 1
                 transport = self._connection(context)
                 try:
                     manager = connection.channel(transport, until)
