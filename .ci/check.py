@@ -87,7 +87,7 @@ def locks_name_no_host() -> Complaints:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if "://" in line or line.lstrip().startswith(("--index", "--extra-index", "--find-links", "-i ", "-f "))
     ] + [
-        f"{path.relative_to(REPO)}:{number}: names a place to download from: npm's omit-lockfile-registry-resolved is off"
+        f"{path.relative_to(REPO)}:{number}: names a place to download from, set omit-lockfile-registry-resolved"
         for path in tracked("examples/*/package-lock.json")
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if '"resolved":' in line

@@ -2,7 +2,8 @@
 
 `python -m benchmarks.bare KIND SIZE [TO]` listens on a free port of 127.0.0.1, says which in its first line, and ends
 when its input ends. `http` answers SIZE bytes from memory, `hop` asks the gRPC server at TO for each request, `echo`
-answers gRPC calls with their own bytes, `relay` hands gRPC calls to the server at TO.
+answers gRPC calls with their own bytes, `relay` hands gRPC calls to the server at TO, `stream` answers each gRPC call
+with STREAMED messages of SIZE bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ import uvicorn
 import uvloop
 
 METHOD = "/bare.Echo/Echo"
+STREAM = "/bare.Echo/Stream"
+STREAMED = 20
+"""Messages of a stream: batches of 500 make 10,000."""
 
 
 @contextlib.contextmanager
@@ -64,6 +68,19 @@ async def _grpc(answer: Callable[[bytes], Awaitable[bytes]]) -> None:
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         METHOD.rpartition("/")[2]: grpc.unary_unary_rpc_method_handler(serve)
     }
+    await _serve(handlers)
+
+
+async def _stream(content: bytes) -> None:
+    async def serve(body: bytes, context: Any) -> None:
+        for _ in range(STREAMED):
+            await context.write(content)
+
+    handlers: dict[str, Any] = {STREAM.rpartition("/")[2]: grpc.unary_stream_rpc_method_handler(serve)}
+    await _serve(handlers)
+
+
+async def _serve(handlers: dict[str, Any]) -> None:
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(METHOD.split("/")[1], handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
@@ -76,6 +93,9 @@ async def _grpc(answer: Callable[[bytes], Awaitable[bytes]]) -> None:
 async def main(kind: str, size: int, to: str) -> None:
     """Serves until the input ends."""
     content = b"x" * size
+    if kind == "stream":
+        await _stream(content)
+        return
     if kind in ("http", "echo"):
 
         async def same(body: bytes = content) -> bytes:

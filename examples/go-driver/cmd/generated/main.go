@@ -1,5 +1,5 @@
-// generated serves arrays of volumes that it makes as they are asked for: what the host itself costs, without an array
-// and its HTTP. For benchmarks.
+// generated serves arrays of volumes that it makes up, as they are asked for or, with the attribute `kept`, at the login:
+// what the host itself costs, without an array and its HTTP. For benchmarks.
 package main
 
 import (
@@ -15,12 +15,15 @@ import (
 	typev1 "delphis.dev/go/delphis/type/v1"
 )
 
-const volumes = "volumes"
+const volumes, kept = "volumes", "kept"
 
 type driver struct{}
 
 func (driver) AccessFields() []*driverv1.AccessField {
-	return []*driverv1.AccessField{{Path: "extra_attributes." + volumes, Plain: true, DefaultValue: "10000", Description: "how many"}}
+	return []*driverv1.AccessField{
+		{Path: "extra_attributes." + volumes, Plain: true, DefaultValue: "10000", Description: "how many"},
+		{Path: "extra_attributes." + kept, Plain: true, DefaultValue: "no", Description: "yes: all are made at the login"},
+	}
 }
 
 func (driver) Zero() host.Array { return (*array)(nil) }
@@ -30,12 +33,19 @@ func (driver) Open(_ context.Context, access *typev1.AccessInfo) (host.Array, er
 	if err != nil || count < 0 {
 		return nil, host.Problem(typev1.Reason_REASON_ACCESS_INFO_INCOMPLETE, "extra_attributes.volumes must be a number.")
 	}
-	return &array{fmt.Sprintf("GEN-%d", access.GetRest().GetPort()), count}, nil
+	made := &array{serial: fmt.Sprintf("GEN-%d", access.GetRest().GetPort()), count: count}
+	if access.ExtraAttributes[kept] == "yes" {
+		for number := range count {
+			made.kept = append(made.kept, volume(number))
+		}
+	}
+	return made, nil
 }
 
 type array struct {
 	serial string
 	count  int
+	kept   []*typev1.Volume
 }
 
 func (own *array) Close(context.Context) error { return nil }
@@ -45,20 +55,29 @@ func (own *array) Storage(context.Context) (*typev1.Storage, error) {
 }
 
 func (own *array) Volumes(ctx context.Context, yield func(*typev1.Volume) error) error {
-	pools := [4]string{"pool-0", "pool-1", "pool-2", "pool-3"}
 	for number := range own.count {
-		size := int64(1+number%64) << 30
-		if err := yield(&typev1.Volume{
-			NativeVolumeId: proto.String("vol-" + strconv.Itoa(number)), Name: proto.String("volume " + strconv.Itoa(number)),
-			Wwn:    proto.String(fmt.Sprintf("6%031x", number)),
-			Status: typev1.VolumeStatus_VOLUME_STATUS_AVAILABLE.Enum(), Type: typev1.VolumeType_VOLUME_TYPE_THIN.Enum(),
-			NativeStoragePoolId: &pools[number%len(pools)],
-			TotalCapacity:       &size, UsedCapacity: proto.Int64(size / 2), FreeCapacity: proto.Int64(size - size/2),
-		}); err != nil {
+		var made *typev1.Volume
+		if own.kept != nil {
+			made = own.kept[number]
+		} else {
+			made = volume(number)
+		}
+		if err := yield(made); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
+}
+
+func volume(number int) *typev1.Volume {
+	size := int64(1+number%64) << 30
+	return &typev1.Volume{
+		NativeVolumeId: proto.String("vol-" + strconv.Itoa(number)), Name: proto.String("volume " + strconv.Itoa(number)),
+		Wwn:    proto.String(fmt.Sprintf("6%031x", number)),
+		Status: typev1.VolumeStatus_VOLUME_STATUS_AVAILABLE.Enum(), Type: typev1.VolumeType_VOLUME_TYPE_THIN.Enum(),
+		NativeStoragePoolId: proto.String("pool-" + strconv.Itoa(number%4)),
+		TotalCapacity:       &size, UsedCapacity: proto.Int64(size / 2), FreeCapacity: proto.Int64(size - size/2),
+	}
 }
 
 func main() {
