@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from delphis.sdk.certificates import Authority, Party, make
 from delphis.sdk.conformance import all_checks
 from delphis.sdk.conformance.command import check
-from deploy.certificates import Party, make
 from tests.conformance.support import BAD, HERE, REPO
 
 SAMPLE = str(REPO / "drivers" / "sample_vendor")
@@ -177,7 +177,7 @@ def test_a_program_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_a_host_over_tls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ours, theirs = tmp_path / "core", tmp_path / "driver"
-    make([Party("delphis-core", ours, is_server=False), Party("localhost", theirs, is_server=True)], datetime.now(UTC))
+    make([Party("delphis-core", ours, is_core=True), Party("localhost", theirs)], Authority(datetime.now(UTC)))
     command = [sys.executable, "-m", "delphis.sdk.host", "--driver", "a.b", "--class"]
     process = subprocess.Popen(
         [*command, "drivers.sample_vendor.driver:SampleDriver"],

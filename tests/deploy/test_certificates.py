@@ -109,7 +109,8 @@ def test_second_run_changes_nothing_until_something_is_missing(tmp_path: Path) -
 def test_development_keeps_its_authority_and_adds_hosts(tmp_path: Path) -> None:
     def certs(*hosts: str) -> str:
         names = [word for host in hosts for word in ("--host", host)]
-        command = [Path(sys.executable).with_name("delphis-driver"), "certs", "--dir", tmp_path, *names]
+        program = str(Path(sys.executable).with_name("delphis-driver"))
+        command = [program, "certs", "--dir", str(tmp_path), *names]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
 
     assert "made for delphis-core" in certs("127.0.0.1")

@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from delphis.sdk.project import Names, write
 from tests.support.up import Up, wait_for
 from tests.template.environments import Operator
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 NAMES = Names("acme-box", "acme", "box 3000")
 
 

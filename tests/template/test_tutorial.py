@@ -101,7 +101,8 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_it_is_followed_to_its_end(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     text = TUTORIAL.read_text(encoding="utf-8")
     blocks = list(_BLOCK.finditer(text))

@@ -221,6 +221,14 @@ class Simulator:
             if len(self.log) > MOST_LOGGED:
                 del self.log[: MOST_LOGGED // 10]
 
+    def amend(self, noted: Served, served: Served) -> None:
+        """Says in the log how a request ended."""
+        with self._lock:
+            for place in range(len(self.log) - 1, -1, -1):
+                if self.log[place] is noted:
+                    self.log[place] = served
+                    return
+
     def pause(self, seconds: float | None) -> bool:
         """Waits, until the simulator stops at most; True where it did."""
         return self._stopped.wait(seconds)
@@ -316,10 +324,13 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(self.command, self.path, Headers(tuple(self.headers.items())), body)
         began = time.monotonic()
         status: int | None = None
+        # Noted before it is answered: whoever has the answer finds its request in the log.
+        noted = Served(request, None, 0.0, self._number)
+        simulator.note(noted)
         try:
             status = self._serve(simulator, request)
         finally:
-            simulator.note(Served(request, status, time.monotonic() - began, self._number))
+            simulator.amend(noted, Served(request, status, time.monotonic() - began, self._number))
 
     def _serve(self, simulator: Simulator, request: Request) -> int | None:
         fault = simulator.faults.take(request)

@@ -206,9 +206,14 @@ def channel(transport: paramiko.Transport, deadline: float) -> Generator[tuple[p
         raise Dropped(sent=False) from None
     expired = threading.Event()
 
+    def close() -> None:
+        # Of a connection that broke meanwhile nothing is left to close.
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            opened.close()
+
     def expire() -> None:
         expired.set()
-        opened.close()
+        close()
 
     timer = threading.Timer(max(0.0, deadline - time.monotonic()), expire)
     timer.daemon = True
@@ -217,7 +222,7 @@ def channel(transport: paramiko.Transport, deadline: float) -> Generator[tuple[p
         yield opened, expired
     finally:
         timer.cancel()
-        opened.close()
+        close()
 
 
 def _words(error: OSError) -> str:
