@@ -214,3 +214,35 @@ def test_words_that_fit_are_kept_beside_one_that_does_not() -> None:
     (warning,) = message.warnings
     assert warning.message.startswith("Volume.native has more than 32 keys or 4096 bytes")
     assert warning.reason == errors_pb2.REASON_DRIVER_BROKE_CONTRACT
+
+
+@pytest.mark.parametrize("method", [each.name for each in methods().values() if each.streams])
+def test_each_field_of_the_inventory_is_found_even_where_its_value_is_empty(method: str) -> None:
+    """Found by its tag in the bytes, so a wrong tag would let it pass."""
+    found = methods()[method]
+    item = item_of(found)
+    assert len(item.core_owned_tags) == len(item.core_owned) + len(item.core_owned_repeated)
+    for name in (*item.core_owned, *item.core_owned_repeated):
+        sent: Any = item.kind(**({item.native_id: "1"} if item.native_id else {}))
+        clean = sent.SerializeToString()
+        if name in item.core_owned_repeated:
+            getattr(sent, name).append("x")
+        elif sent.DESCRIPTOR.fields_by_name[name].message_type is not None:
+            getattr(sent, name).SetInParent()
+        else:
+            setattr(sent, name, getattr(sent, name))
+        assert sent.SerializeToString() != clean
+        [message] = cut([sent], method)
+        assert message.items[0].SerializeToString() == clean, name
+        assert [warning.reason for warning in message.warnings] == [errors_pb2.REASON_DRIVER_BROKE_CONTRACT]
+
+
+def test_bytes_that_look_like_a_field_of_the_inventory_are_left_alone() -> None:
+    tags = item_of(methods()["ListVolumes"]).core_owned_tags
+    # 1602 is the tag of field 200; as a number it has the same bytes.
+    sent = [Volume(native_volume_id="1", total_capacity=1602, native={"tag": "\u0642"})]
+    payload = pb.ListVolumesResponse(items=sent).SerializeToString()
+    assert any(tag in payload for tag in tags)
+    [message] = cut(sent)
+    assert list(message.items) == sent
+    assert not message.warnings

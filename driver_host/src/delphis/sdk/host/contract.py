@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from google.protobuf import message_factory
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from delphis.driver.v1 import storage_driver_pb2
@@ -17,6 +17,11 @@ from delphis.type.v1 import options_pb2
 
 SERVICE = storage_driver_pb2.DESCRIPTOR.services_by_name["StorageDriver"]
 FIRST_CORE_OWNED = 200
+_WIRE_TYPES = {
+    **dict.fromkeys((FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES, FieldDescriptor.TYPE_MESSAGE), 2),
+    **dict.fromkeys((FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FIXED64, FieldDescriptor.TYPE_SFIXED64), 1),
+    **dict.fromkeys((FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_FIXED32, FieldDescriptor.TYPE_SFIXED32), 5),
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,8 @@ class Item:
     core_owned: tuple[str, ...]
     """Fields with presence that only the inventory sets."""
     core_owned_repeated: tuple[str, ...]
+    core_owned_tags: tuple[bytes, ...]
+    """How those fields begin in a serialised item."""
     has_native: bool
     """It may hold the vendor's own words."""
 
@@ -85,8 +92,18 @@ def item_of(method: Method) -> Item:
         native_id=_native_id(descriptor),
         core_owned=tuple(field.name for field in owned if not is_repeated(field)),
         core_owned_repeated=tuple(field.name for field in owned if is_repeated(field)),
+        core_owned_tags=tuple(_tag(field) for field in owned),
         has_native="native" in descriptor.fields_by_name,
     )
+
+
+def _tag(field: FieldDescriptor) -> bytes:
+    """The field's number and wire type as a varint, as protobuf writes it: repeated numbers are packed."""
+    kind = 2 if is_repeated(field) else _WIRE_TYPES.get(field.type, 0)
+    left, tag = field.number << 3 | kind, b""
+    while left > 0x7F:
+        tag, left = tag + bytes([left & 0x7F | 0x80]), left >> 7
+    return tag + bytes([left])
 
 
 def _native_id(descriptor: Descriptor) -> str | None:
