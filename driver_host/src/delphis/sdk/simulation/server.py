@@ -221,14 +221,6 @@ class Simulator:
             if len(self.log) > MOST_LOGGED:
                 del self.log[: MOST_LOGGED // 10]
 
-    def amend(self, noted: Served, served: Served) -> None:
-        """Says in the log how a request ended."""
-        with self._lock:
-            for place in range(len(self.log) - 1, -1, -1):
-                if self.log[place] is noted:
-                    self.log[place] = served
-                    return
-
     def pause(self, seconds: float | None) -> bool:
         """Waits, until the simulator stops at most; True where it did."""
         return self._stopped.wait(seconds)
@@ -322,39 +314,40 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         request = Request(self.command, self.path, Headers(tuple(self.headers.items())), body)
-        began = time.monotonic()
-        status: int | None = None
-        # Noted before it is answered: whoever has the answer finds its request in the log.
-        noted = Served(request, None, 0.0, self._number)
-        simulator.note(noted)
-        try:
-            status = self._serve(simulator, request)
-        finally:
-            simulator.amend(noted, Served(request, status, time.monotonic() - began, self._number))
+        self._serve(simulator, request)
 
-    def _serve(self, simulator: Simulator, request: Request) -> int | None:
+    def _serve(self, simulator: Simulator, request: Request) -> None:
+        began = time.monotonic()
+
+        def note(status: int | None) -> None:
+            # Before it is answered: whoever has the answer finds its request in the log.
+            simulator.note(Served(request, status, time.monotonic() - began, self._number))
+
         fault = simulator.faults.take(request)
         if fault is not None:
             if fault.delay and simulator.pause(fault.delay):
+                note(None)
                 self.close_connection = True
-                return None
+                return
             if fault.how == "expire":
                 simulator.sessions.expire()
             elif fault.how is not None and fault.how != "half":
-                return self._fail(simulator, fault)
+                note(fault.status if fault.how == "answer" else None)
+                self._fail(simulator, fault)
+                return
         try:
             answer = simulator.answer(request)
         except Exception:
             LOGGER.exception("%s %s can't be answered", request.method, request.target)
             answer = Answer(500, {"error": "the simulator failed; its log says why"})
+        note(answer.status)
         self._send(answer, half=fault is not None and fault.how == "half")
-        return answer.status
 
-    def _fail(self, simulator: Simulator, fault: Fault) -> int | None:
+    def _fail(self, simulator: Simulator, fault: Fault) -> None:
         match fault.how:
             case "answer":
                 self._send(Answer(fault.status, fault.body, fault.headers))
-                return fault.status
+                return
             case "garbage":
                 self.wfile.write(b"\x16\x03\x00 no HTTP at all \xff\r\n\r\n")
             case "hang":
@@ -364,7 +357,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self._serving.reset(self.request)
         self.close_connection = True
-        return None
 
     def _body(self) -> bytes | None:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
