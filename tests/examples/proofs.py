@@ -24,9 +24,9 @@ from delphis.sdk.testing import HostClient
 from delphis.sdk.testing.client import Reply, TlsFiles
 from delphis.type.v1.access_pb2 import AccessInfo, Tls, TlsMode
 from examples.array import ArrayServer, Contents, Faults, serving
-from tests.examples.certificates import certificate
+from tests.examples.certificates import Certificate, certificate
 from tests.examples.toolchains import EXAMPLES
-from tests.support.up import Up, alive, children, wait_for
+from tests.support.up import Up, alive, children, up, wait_for
 
 PASSWORD = "s3nt1nel-of-the-pebble"
 TRAPS = EXAMPLES / "array" / "traps.yaml"
@@ -211,38 +211,70 @@ def tls_is_verified(folder: Path) -> None:
                 assert array.logins == before + reply.ok, "a peer that isn't proved was sent the password"
 
 
+@contextlib.contextmanager
+def served_over_tcp(folder: Path, own: Certificate) -> Iterator[int]:
+    """A host as in a container: its port. It must end well when it is told to."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    variables = {
+        "PATH": os.environ["PATH"],
+        "DELPHIS_DRIVER_ENDPOINT": f"tcp://127.0.0.1:{port}",
+        "DELPHIS_DRIVER_TLS_CA": str(own.cert),
+        "DELPHIS_DRIVER_TLS_CERT": str(own.cert),
+        "DELPHIS_DRIVER_TLS_KEY": str(own.key),
+    }
+    process = subprocess.Popen(
+        command_of(folder), cwd=folder, env=variables, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+    )
+    try:
+        with contextlib.closing(HostClient(f"127.0.0.1:{port}", TlsFiles(own.cert, own.cert, own.key))) as client:
+            wait_for("a host that serves", lambda: client.health() == "SERVING")
+        yield port
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def command_of(folder: Path) -> list[str]:
+    """What the manifest starts."""
+    command: list[str] = tomllib.loads((folder / "driver.toml").read_text())["host"]["command"]
+    return command
+
+
 def callers_prove_themselves(folder: Path) -> None:
     """Over TCP the host takes only callers with a certificate of its authority, and needs TLS off this machine."""
-    command = tomllib.loads((folder / "driver.toml").read_text())["host"]["command"]
-    with tempfile.TemporaryDirectory() as scratch, socket.socket() as probe:
+    with tempfile.TemporaryDirectory() as scratch:
         own, other = (certificate(Path(scratch), name) for name in ("host.test", "other.test"))
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
-        environment = {
-            "PATH": os.environ["PATH"],
-            "DELPHIS_DRIVER_ENDPOINT": f"tcp://127.0.0.1:{port}",
-            "DELPHIS_DRIVER_TLS_CA": str(own.cert),
-            "DELPHIS_DRIVER_TLS_CERT": str(own.cert),
-            "DELPHIS_DRIVER_TLS_KEY": str(own.key),
-        }
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
-        )
-        try:
-            with contextlib.closing(HostClient(f"127.0.0.1:{port}", TlsFiles(own.cert, own.cert, own.key))) as client:
-                wait_for("a host that serves", lambda: client.health() == "SERVING")
-                assert client.call("GetDriverInfo", b"").ok
+        with served_over_tcp(folder, own) as port:
             stranger = TlsFiles(own.cert, other.cert, other.key)
             with contextlib.closing(HostClient(f"127.0.0.1:{port}", stranger)) as client:
                 assert client.health(timeout=5) == "UNAVAILABLE"
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
     bare = {"PATH": os.environ["PATH"], "DELPHIS_DRIVER_ENDPOINT": "tcp://0.0.0.0:1"}
-    done = subprocess.run(command, cwd=folder, env=bare, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        command_of(folder), cwd=folder, env=bare, capture_output=True, text=True, timeout=30, check=False
+    )
     assert done.returncode == 2
     assert "needs TLS" in done.stderr
+
+
+def serves_from_elsewhere(folder: Path, scratch: Path) -> None:
+    """As in a container: the core only knows an address, and both sides show certificates."""
+    own = certificate(scratch, "host.test")
+    manifest = (folder / "driver.toml").read_text()
+    [model] = [pair["model"] for pair in tomllib.loads(manifest)["serves"]]
+    made = scratch / "drivers" / "elsewhere"
+    made.mkdir(parents=True)
+    with served_over_tcp(folder, own) as port, pebble() as array:
+        files = f'[host.tls]\nca = "{own.cert}"\ncert = "{own.cert}"\nkey = "{own.key}"\n'
+        host = f'[host]\nendpoint = "tcp://127.0.0.1:{port}"\n{files}'
+        (made / "driver.toml").write_text(manifest.partition("[host]")[0] + host)
+        with up(scratch, "--drivers", str(made.parent)) as delphis:
+            reply = delphis.ask("POST", "/v1/storages", registration(model, array))
+            assert reply.status == 201, reply
+            assert delphis.wait_synced(reply.json["id"])["sync_outcome"] == "ok"
+            found = delphis.get(f"/v1/volumes?storage_id={reply.json['id']}&limit=1000")["volumes"]
+            assert len(found) == 1000
 
 
 ALL: tuple[Callable[[Path], None], ...] = (
@@ -264,12 +296,16 @@ def host_pid(delphis: Up, program: str) -> int | None:
     return found[0] if found else None
 
 
+def registration(model: str, array: ArrayServer) -> dict[str, Any]:
+    """The body that registers an array."""
+    rest = {"host": "127.0.0.1", "port": array.port, "username": array.username, "password": PASSWORD}
+    return {"vendor": "example", "model": model, "rest": {**rest, "tls": {"plaintext": True}}}
+
+
 def serves_a_registered_array(delphis: Up, model: str, program: str) -> None:
     """From the registration to kill -9 and back."""
     with pebble(f"PB-{model}") as array:
-        rest = {"host": "127.0.0.1", "port": array.port, "username": array.username, "password": PASSWORD}
-        body = {"vendor": "example", "model": model, "rest": {**rest, "tls": {"plaintext": True}}}
-        reply = delphis.ask("POST", "/v1/storages", body)
+        reply = delphis.ask("POST", "/v1/storages", registration(model, array))
         assert reply.status == 201, reply
         assert PASSWORD not in reply.text
         storage_id = reply.json["id"]

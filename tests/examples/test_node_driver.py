@@ -37,6 +37,10 @@ def test_it_serves_a_registered_array(driver: Path, tmp_path: Path) -> None:
         proofs.serves_a_registered_array(delphis, "pebble-node", "dist/src/main.js")
 
 
+def test_it_serves_from_elsewhere(driver: Path, tmp_path: Path) -> None:
+    proofs.serves_from_elsewhere(driver, tmp_path)
+
+
 def test_what_the_image_copies_is_there(driver: Path) -> None:
     dockerfile = (EXAMPLES / "node-driver" / "Dockerfile").read_text()
     sources = [word for line in re.findall(r"(?m)^COPY (?!--from)(.+)$", dockerfile) for word in line.split()[:-1]]
