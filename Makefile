@@ -53,4 +53,4 @@ lock: setup  ## write requirements/*.txt anew (LOCK_ARGS=--upgrade for newer ver
 	requirements/lock.sh .venv-lock/bin/python $(LOCK_ARGS)
 
 clean:  ## remove environments and caches, not data
-	rm -rf .venv .venv-protoc .venv-protoc-plugin .venv-lock .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf .venv .venv-protoc .venv-protoc-plugin .venv-lock .venv-go .venv-node .mypy_cache .ruff_cache .pytest_cache build dist
