@@ -51,7 +51,7 @@ def test_two_cores(
         storages = {}
         for core in (one, two):
             core.serving(2)
-        for number in range(6):
+        for number in range(16):  # so many that both hosts have some, whatever the ids
             storages[f"array-{number}"] = one.register(arrays.port, f"array-{number}")
         owners = {name: one.owner(storage) for name, storage in storages.items()}
         assert set(owners.values()) == {host.pid for host in hosts}
