@@ -33,7 +33,7 @@ def test_one_owner_while_hosts_and_core_come_and_go(tmp_path: Path, arrays: Coun
         with ending():
             hosts += [ContainerHost(core, certs, token), ContainerHost(core, certs, token)]
             core.serving(2)
-            names = [f"array-{number}" for number in range(8)]
+            names = [f"array-{number}" for number in range(16)]
             storages = {name: core.register(arrays.port, name) for name in names}
             owners = {name: core.owner(storage) for name, storage in storages.items()}
             assert set(owners.values()) == {host.pid for host in hosts}
