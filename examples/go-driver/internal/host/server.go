@@ -29,7 +29,8 @@ import (
 const (
 	housekeeping = 500 * time.Millisecond
 	mostReceived = 16 << 20
-	forCalls     = 0.75 // of the time to drain; the rest is for logouts
+	lastAnswers  = 2 * time.Second // those who watch the health would wait for ever
+	forCalls     = 0.75            // of the time to drain; the rest is for logouts
 )
 
 // Main serves a driver as the environment says, and returns the process's exit code.
@@ -124,7 +125,7 @@ func drain(server *grpc.Server, healthy *health.Server, own *service) {
 	go func() { server.GracefulStop(); close(stopped) }()
 	select { // lets the last answers out
 	case <-stopped:
-	case <-time.After(200 * time.Millisecond):
+	case <-time.After(lastAnswers):
 		server.Stop()
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), end)

@@ -288,15 +288,13 @@ function budget(remaining: number): number {
   return remaining - Math.min(500, Math.max(50, remaining / 5), remaining / 2);
 }
 
-/** Waits until the caller takes more. */
+/** Waits until the message has left: what is still here when a drain closes the connection is lost. */
 function write(call: grpc.ServerWritableStream<Request, object>, message: object, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    if (call.write(message)) { resolve(); return; }
-    const gone = (): void => { call.removeListener('drain', on); reject(signal.reason); };
-    const on = (): void => { signal.removeEventListener('abort', gone); resolve(); };
-    call.once('drain', on);
+    const gone = (): void => reject(signal.reason);
     signal.addEventListener('abort', gone, { once: true });
+    call.write(message, undefined, () => { signal.removeEventListener('abort', gone); resolve(); });
   });
 }
 
