@@ -127,6 +127,18 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Changes after this position are no longer kept. List the resources, then watch from now."""
     REASON_NOTHING_TO_ACCEPT: _Reason.ValueType  # 230
     """The array waits for no such decision. Look at the storage's sync state."""
+    REASON_ALERT_NOT_FOUND: _Reason.ValueType  # 231
+    """No alert has this id; cleared alerts are kept for the time that the settings say. List the alerts."""
+    REASON_ALERT_SOURCE_NOT_FOUND: _Reason.ValueType  # 232
+    """The storage has no SNMP configuration. Put one."""
+    REASON_RECEIVER_NOT_FOUND: _Reason.ValueType  # 233
+    """No receiver has this id. List the receivers."""
+    REASON_RECEIVER_ALREADY_EXISTS: _Reason.ValueType  # 234
+    """A receiver has this name. Use another name."""
+    REASON_SILENCE_NOT_FOUND: _Reason.ValueType  # 235
+    """No silence has this id; those that ended are not kept. List the silences."""
+    REASON_RECEIVER_FAILED: _Reason.ValueType  # 236
+    """The receiver did not take what it was sent. Read the message, and mend the receiver or its settings."""
     REASON_INVALID_USERNAME_OR_PASSWORD: _Reason.ValueType  # 300
     """---- What a driver says of its array (300 and up) ----
 
@@ -314,6 +326,18 @@ REASON_CHANGE_POSITION_EXPIRED: Reason.ValueType  # 229
 """Changes after this position are no longer kept. List the resources, then watch from now."""
 REASON_NOTHING_TO_ACCEPT: Reason.ValueType  # 230
 """The array waits for no such decision. Look at the storage's sync state."""
+REASON_ALERT_NOT_FOUND: Reason.ValueType  # 231
+"""No alert has this id; cleared alerts are kept for the time that the settings say. List the alerts."""
+REASON_ALERT_SOURCE_NOT_FOUND: Reason.ValueType  # 232
+"""The storage has no SNMP configuration. Put one."""
+REASON_RECEIVER_NOT_FOUND: Reason.ValueType  # 233
+"""No receiver has this id. List the receivers."""
+REASON_RECEIVER_ALREADY_EXISTS: Reason.ValueType  # 234
+"""A receiver has this name. Use another name."""
+REASON_SILENCE_NOT_FOUND: Reason.ValueType  # 235
+"""No silence has this id; those that ended are not kept. List the silences."""
+REASON_RECEIVER_FAILED: Reason.ValueType  # 236
+"""The receiver did not take what it was sent. Read the message, and mend the receiver or its settings."""
 REASON_INVALID_USERNAME_OR_PASSWORD: Reason.ValueType  # 300
 """---- What a driver says of its array (300 and up) ----
 
