@@ -12,9 +12,9 @@ from sqlalchemy import select
 from delphis.type.v1 import options_pb2
 from services.calls.errors import CallError
 from services.calls.method import Call, Method, unary
+from services.inventory.schema.storages import storages
 from services.store.engine import Store
 from services.store.errors import StoreFault
-from services.store.schema.storages import storages
 from services.store.statement import statement
 
 log = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ from services.app.failure import StartFailure
 from services.auth import tokens
 from services.calls.errors import CallError
 from services.calls.method import DriverLimits
+from services.inventory.schema import SCHEMA
 from services.store.engine import Store
 from services.store.errors import SchemaError, StoreFault
 
@@ -31,7 +32,7 @@ async def _create(database: str, name: str, scopes: str, driver: str, serves: Se
         raise StartFailure("--serves goes with --driver NAME: the driver whose hosts may serve it.")
     granted = tokens.scopes_of(scopes) if scopes or not driver else []
     limits = DriverLimits(driver, frozenset(map(tokens.pair_of, serves))) if driver else None
-    store = Store.open(database)
+    store = Store.open(database, SCHEMA)
     try:
         _, secret = await store.write(lambda connection: tokens.create(connection, name, granted, driver=limits))
         return secret

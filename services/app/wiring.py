@@ -18,6 +18,7 @@ from services.calls.pipeline import AnonymousAdmin, Pipeline
 from services.calls.reflection import Reflection
 from services.inventory.access.infos import AccessInfos
 from services.inventory.preferences import DriverPreferences
+from services.inventory.schema import SCHEMA
 from services.inventory.service import Inventory, open_vault
 from services.inventory.vault import Vault, VaultError, default_key_file
 from services.registry.lease_service import LeaseService
@@ -96,7 +97,7 @@ def _lease_tls(settings: CoreSettings) -> TlsFiles | None:
 
 def _open_store(database: str) -> Store:
     try:
-        return Store.open(database)
+        return Store.open(database, SCHEMA)
     except (ValueError, StoreFault, SchemaError) as error:
         raise StartFailure(str(error)) from error
 

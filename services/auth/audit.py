@@ -13,10 +13,10 @@ import grpc
 from sqlalchemy import bindparam, delete, insert, select
 
 from services.calls.method import Call
+from services.inventory.schema.auth import audit_entries
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import StoreFault
-from services.store.schema.auth import audit_entries
 from services.store.statement import statement
 
 log = logging.getLogger(__name__)

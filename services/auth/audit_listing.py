@@ -9,9 +9,9 @@ from services.auth.audit import COLUMNS
 from services.inventory.listing.page import ListRequest, listing
 from services.inventory.listing.spec import Field, ListSpec
 from services.inventory.listing.values import time_value
+from services.inventory.schema.auth import audit_entries
 from services.store.connection import Connection, Row
 from services.store.engine import Store
-from services.store.schema.auth import audit_entries
 
 ENTRIES = ListSpec(
     name="audit entries",

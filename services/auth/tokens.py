@@ -15,9 +15,9 @@ from delphis.type.v1 import options_pb2
 from services.auth.secret import hash_of, new_secret
 from services.calls.errors import CallError, invalid
 from services.calls.method import DriverLimits
+from services.inventory.schema.auth import tokens
 from services.store.connection import Connection, Row
 from services.store.errors import DuplicateKey
-from services.store.schema.auth import tokens
 from services.store.statement import statement
 
 SCOPES = {

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from sqlalchemy import Table
 
 from delphis.type.v1 import block_pb2, file_pb2, hardware_pb2, host_pb2, options_pb2
-from services.store.schema import resources as tables
+from services.inventory.schema import resources as tables
 
 CORE_FIELDS = 200
 """Fields from this number on belong to the core and are stripped from what a driver sends."""

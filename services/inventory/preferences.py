@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from sqlalchemy import bindparam, delete, insert, select
 
 from services.inventory import times
+from services.inventory.schema.registry import driver_preferences as table
 from services.registry.manifest import Pair
 from services.store.connection import Connection
 from services.store.engine import Store
-from services.store.schema.registry import driver_preferences as table
 from services.store.statement import statement
 
 _ALL = statement(select(table.c.vendor, table.c.model, table.c.driver))

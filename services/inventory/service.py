@@ -2,7 +2,7 @@
 
 A core is put together so, and taken apart in the opposite order:
 
-    store = Store.open(url)
+    store = Store.open(url, SCHEMA)
     vault = await open_vault(store, key_file)
     access = AccessInfos(store, vault)
     registry = Registry(host_settings, folders, DriverPreferences(store))

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from services.calls.errors import CallError
+from services.inventory.schema.registry import driver_leases as table
 from services.registry.manifest import Pair
 from services.store import clock
 from services.store.connection import Connection
-from services.store.schema.registry import driver_leases as table
 from services.store.statement import statement
 
 CHANGED = "driver-leases"

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from services.inventory.schema.registry import array_evictions as evictions
+from services.inventory.schema.registry import array_owners as owners
 from services.store import clock
 from services.store.connection import Connection
 from services.store.errors import DuplicateKey
-from services.store.schema.registry import array_evictions as evictions
-from services.store.schema.registry import array_owners as owners
 from services.store.statement import statement
 
 CHANGED = "array-owners"

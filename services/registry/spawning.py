@@ -8,11 +8,11 @@ from functools import partial
 from sqlalchemy import bindparam, insert, select, update
 
 from services.calls.errors import CallError
+from services.inventory.schema.registry import driver_spawners as table
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import DuplicateKey
 from services.store.presence import is_gone
-from services.store.schema.registry import driver_spawners as table
 from services.store.statement import statement
 
 _TRUST_SECONDS = 2.0

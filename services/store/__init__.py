@@ -5,7 +5,8 @@ everything in between costs more than the query. Where to look:
 
 - `engine`: opening, reading, scanning, writing
 - `statement`, `connection`: prepared SQL and what runs it
-- `schema`: the tables, and how to add one
-- `migrations`: from an older schema to the present one
+- `schema`: what a service says of its tables, and how to add one
+- `migrate`, `snapshot`: from nothing, or an older schema, to the present one
+- `presence`: which processes write, and that only one does where that is the rule
 - `signals`: "something was committed" as a hint, also between processes
 """

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from services.store.connection import Connection
 from services.store.errors import SchemaError, StoreFault
+from services.store.schema import Schema
 from services.store.statement import Dialect
 
 BUSY_SECONDS = 30.0
@@ -105,16 +106,20 @@ class Postgresql:
 
     dialect: Dialect = "postgresql"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, namespace: str = "") -> None:
         self.psycopg: ModuleType | None = importlib.import_module("psycopg")
         self.url = url
         self._shown = _place(self.psycopg, url)
+        self.options = str(self.psycopg.conninfo.conninfo_to_dict(url).get("options") or "")
+        """The command line of a session: the URL's own, and the schema in which names are looked up."""
+        if namespace:
+            self.options = f"{self.options} -c search_path={namespace}".lstrip()
 
-    def _connect(self, **options: Any) -> Any:
+    def _connect(self, options: str) -> Any:
         assert self.psycopg is not None
         try:
             raw = self.psycopg.connect(
-                self.url, autocommit=True, application_name="delphis", connect_timeout=10, **options
+                self.url, autocommit=True, application_name="delphis", connect_timeout=10, options=options
             )
         except self.psycopg.Error as error:
             raise StoreFault(f"reach {self._shown}", error) from error
@@ -124,10 +129,11 @@ class Postgresql:
         return raw
 
     def writer(self) -> Connection:
-        return Connection(self._connect(), self.dialect)
+        return Connection(self._connect(self.options), self.dialect)
 
     def reader(self) -> Connection:
-        return Connection(self._connect(options="-c default_transaction_read_only=on"), self.dialect)
+        options = f"{self.options} -c default_transaction_read_only=on".lstrip()
+        return Connection(self._connect(options), self.dialect)
 
     def begin(self, connection: Connection) -> None:
         connection.raw.execute("BEGIN")
@@ -140,13 +146,13 @@ class Postgresql:
         return bool(connection.raw.info.transaction_status == 2)
 
 
-def backend_for(url: str) -> Sqlite | Postgresql:
+def backend_for(url: str, schema: Schema) -> Sqlite | Postgresql:
     """The backend that a URL names: `sqlite:////absolute/path` or `postgresql://user@host/database`."""
     scheme, separator, rest = url.partition("://")
     if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
         return Sqlite(unquote(rest[1:]))
     if separator and scheme in {"postgresql", "postgres"}:
-        return Postgresql(url)
+        return Postgresql(url, schema.namespace)
     # Where a password would be in what can't be read, nobody knows.
     shown = f"{scheme}://…" if separator else "The text given"
     raise ValueError(f"{shown} names no database: use sqlite:////absolute/path/file.db or postgresql://host/name")

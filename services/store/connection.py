@@ -20,7 +20,7 @@ class Connection:
     The writer's connection also gives numbers for new rows: `connection.sequence.take(connection, count)`.
     """
 
-    __slots__ = ("_depth", "_signals", "dialect", "process", "raw", "sequence")
+    __slots__ = ("_depth", "_signals", "dialect", "lock", "process", "raw", "sequence")
 
     sequence: Sequence
 
@@ -29,6 +29,8 @@ class Connection:
         self.dialect: Dialect = dialect
         self.process = 0
         """The writer's: the number by which others see whether this process lives, see `presence`."""
+        self.lock = 0
+        """The first half of the keys of the schema's advisory locks."""
         self._depth = 0
         self._signals: set[str] = set()
 

@@ -28,6 +28,7 @@ from services.store.connection import Connection
 from services.store.errors import StoreFault, translated
 from services.store.migrate import bring_to_head
 from services.store.notifications import Listener
+from services.store.schema import Schema
 from services.store.signals import Signals
 from services.store.statement import Dialect
 from services.store.writer import Writer, WriterMetrics
@@ -44,19 +45,19 @@ MAX_KEPT = 4096
 class Store:
     """An open database at the present schema. Made by `Store.open`; belongs to one event loop."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, schema: Schema) -> None:
         self.dialect: Dialect = backend.dialect
         self.path = backend.path if isinstance(backend, Sqlite) else ""
         """SQLite's file; empty for PostgreSQL."""
         self.signals = Signals()
         self._backend = backend
-        self._writer = Writer(backend, self.signals)
+        self._writer = Writer(backend, schema, self.signals)
         self._inline = backend.reader() if isinstance(backend, Sqlite) else None
         self._local = threading.local()
         self._opened: list[Connection] = []
         self._reads = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="store-read")
         self._scans = ThreadPoolExecutor(SCAN_THREADS, thread_name_prefix="store-scan")
-        self._listener = Listener(backend, self.signals)
+        self._listener = Listener(backend, schema.channel, self.signals)
         self._kept: dict[Hashable, object] = {}
         self._kept_at = 0
         self._closed = False
@@ -67,17 +68,18 @@ class Store:
         return self._writer.metrics
 
     @classmethod
-    def open(cls, url: str) -> Store:
+    def open(cls, url: str, schema: Schema) -> Store:
         """Opens the database and brings its schema to this version's.
 
         Raises:
             ValueError: the URL names no database.
             StoreFault: the database can't be reached or opened.
             SchemaError: its schema is newer, or not ours.
+            InUse: another process writes to it, where only one may.
         """
-        backend = backend_for(url)
-        bring_to_head(backend, url)
-        return cls(backend)
+        backend = backend_for(url, schema)
+        bring_to_head(backend, url, schema)
+        return cls(backend, schema)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Runs a short reading work. On SQLite it holds the event loop: at most 1,000 rows by an index."""

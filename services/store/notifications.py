@@ -13,22 +13,22 @@ from services.store.signals import Signals
 
 log = logging.getLogger(__name__)
 
-CHANNEL = "delphis"
 RECONNECT_SECONDS = 5.0
 
 
-def notify(connection: Connection, topics: Iterable[str]) -> None:
-    """Sends the topics to the other processes, with the commit."""
+def notify(connection: Connection, channel: str, topics: Iterable[str]) -> None:
+    """Sends the topics to the other processes that listen to the channel, with the commit."""
     if connection.dialect == "postgresql":
         for topic in sorted(topics):
-            connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, topic))
+            connection.execute("SELECT pg_notify(%s, %s)", (channel, topic))
 
 
 class Listener:
     """Turns notifications into signals. It starts with the first use of the store in an event loop."""
 
-    def __init__(self, backend: Backend, signals: Signals) -> None:
+    def __init__(self, backend: Backend, channel: str, signals: Signals) -> None:
         self._backend = backend
+        self._channel = channel
         self._signals = signals
         self._task: asyncio.Task[None] | None = None
 
@@ -50,7 +50,7 @@ class Listener:
                 async with await psycopg.AsyncConnection.connect(
                     backend.url, autocommit=True, application_name="delphis-listener", connect_timeout=10
                 ) as connection:
-                    await connection.execute(f"LISTEN {CHANNEL}")
+                    await connection.execute(f"LISTEN {self._channel}")
                     async for notification in connection.notifies():
                         self._signals.fire([notification.payload])
             except (psycopg.Error, OSError) as error:

@@ -8,13 +8,10 @@ from __future__ import annotations
 import time
 
 from services.store.connection import Connection
-from services.store.schema import resources
-from services.store.schema.columns import metadata
+from services.store.schema import Schema
 
 WRITER_BITS = 8
 STEP = 1 << WRITER_BITS
-_TABLES = [table.name for table in metadata.sorted_tables if "seq" in table.c]
-_NEXT_WRITER = f"SELECT nextval('{resources.WRITER_NUMBERS}')"
 
 
 def micros(seq: int) -> int:
@@ -23,9 +20,12 @@ def micros(seq: int) -> int:
 
 
 class Sequence:
-    """Gives numbers that grow. Used by the writer thread alone."""
+    """Gives numbers that grow, for the columns `seq` of a schema. Used by the writer thread alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, schema: Schema) -> None:
+        # Names of tables and sequences are our own constants.
+        self._tables = [table.name for table in schema.metadata.sorted_tables if "seq" in table.c]
+        self._writer_numbers = schema.writer_numbers
         self._writer = -1
         self._last = 0
 
@@ -40,10 +40,10 @@ class Sequence:
 
     def _begin(self, connection: Connection) -> None:
         """After a start no number is given again, even if the clock was set back."""
-        # Table names are our own constants.
-        highest = [connection.execute(f"SELECT max(seq) FROM {name}").fetchone()[0] or 0 for name in _TABLES]
-        self._last = micros(max(highest))
-        if connection.dialect == "postgresql":
-            self._writer = connection.execute(_NEXT_WRITER).fetchone()[0] % STEP
+        highest = [connection.execute(f"SELECT max(seq) FROM {name}").fetchone()[0] or 0 for name in self._tables]
+        self._last = micros(max(highest, default=0))
+        if self._writer_numbers and connection.dialect == "postgresql":
+            text = f"SELECT nextval('{self._writer_numbers}')"
+            self._writer = connection.execute(text).fetchone()[0] % STEP
         else:
             self._writer = 0

@@ -16,6 +16,7 @@ from services.store.connection import Connection
 from services.store.errors import StoreFault, is_database_error, translated
 from services.store.notifications import notify
 from services.store.presence import Presence
+from services.store.schema import Schema
 from services.store.sequence import Sequence
 from services.store.signals import Signals
 
@@ -27,6 +28,8 @@ GROUP_SECONDS = 0.1
 """A transaction takes no further work after this time, so that what is done is not kept waiting."""
 GROUP_SIZE = 256
 RETRIES = 5
+SUCCESSION_SECONDS = 10.0
+"""So long a process waits for its predecessor's end, where only one may write."""
 
 
 @dataclass(slots=True, eq=False)
@@ -64,13 +67,15 @@ class _Queue:
 class Writer:
     """Takes works from any task, writes them in order, bulky ones after the others, answers after the commit."""
 
-    def __init__(self, backend: Backend, signals: Signals) -> None:
+    def __init__(self, backend: Backend, schema: Schema, signals: Signals) -> None:
+        """Raises InUse where another process writes to the schema, and only one may."""
         self.metrics = WriterMetrics()
         self._backend = backend
+        self._channel = schema.channel
         self._signals = signals
-        self._connection: Connection | None = backend.writer()
-        self._sequence = Sequence()
-        self._presence = Presence()
+        self._sequence = Sequence(schema)
+        self._presence = Presence(schema)
+        self._connection: Connection | None = self._present(backend.writer())
         self._queue = _Queue()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name="store-write", daemon=True)
@@ -95,6 +100,14 @@ class Writer:
         self._thread.join()
         if self._connection is not None:
             self._connection.raw.close()
+
+    def _present(self, connection: Connection) -> Connection:
+        try:
+            self._presence.wait(connection, SUCCESSION_SECONDS)
+        except BaseException:
+            connection.raw.close()
+            raise
+        return connection
 
     def _loop(self) -> None:
         while True:
@@ -145,7 +158,7 @@ class Writer:
                 if work.alone:
                     break
             topics = connection.take_signals()
-            notify(connection, topics)
+            notify(connection, self._channel, topics)
             connection.raw.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001
             self._group_failed(group, error)

@@ -13,9 +13,10 @@ from delphis.type.v1 import options_pb2
 from services.auth import audit
 from services.auth.audit import AuditLog
 from services.calls.method import Call, Caller, Method
+from services.inventory.schema import SCHEMA
+from services.inventory.schema.auth import audit_entries
 from services.store.connection import Row
 from services.store.engine import Store
-from services.store.schema.auth import audit_entries
 from services.store.statement import statement
 from tests.inventory.core import until
 
@@ -24,7 +25,7 @@ ALL = statement(select(audit_entries).order_by(audit_entries.c.no))
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}", SCHEMA)
     yield opened
     await opened.close()
 

@@ -17,6 +17,7 @@ from services.auth.authenticator import TokenAuthenticator
 from services.auth.secret import PREFIX, hash_of, new_secret
 from services.calls.errors import CallError
 from services.calls.method import Caller, DriverLimits
+from services.inventory.schema import SCHEMA
 from services.store.engine import Store
 from services.store.errors import StoreFault
 from tests.inventory.core import until
@@ -27,7 +28,7 @@ SERVICE = "service-token-of-this-test-0123456789"
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}", SCHEMA)
     yield opened
     await opened.close()
 
@@ -98,7 +99,7 @@ async def test_another_process_token_is_known_soon_and_its_end_too(
     monkeypatch.setattr(authenticator_module, "REFRESH_SECONDS", 0.1)
     authenticator = TokenAuthenticator(store)
     await authenticator.start()
-    other = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    other = Store.open(f"sqlite:///{tmp_path / 'store.db'}", SCHEMA)
     token, secret = await other.write(lambda connection: tokens.create(connection, "t", (READ,)))
     await until(lambda: knows(authenticator, secret), bool)
     await other.write(lambda connection: tokens.remove(connection, str(token.id)))

@@ -25,6 +25,7 @@ from services.calls.reflection import Reflection
 from services.inventory.changes import recording
 from services.inventory.changes import service as changes
 from services.inventory.changes.recording import ChangeLog
+from services.inventory.schema import SCHEMA
 from services.store.connection import Connection
 from services.store.engine import Store
 from tests.gateway.support import TIMEOUT, StreamReader
@@ -216,8 +217,8 @@ async def test_eight_writers(store: Store) -> None:
 async def test_eight_writers_of_eight_processes(postgres_cluster: Cluster) -> None:
     """Each has its own connections, and tells the others only through the database."""
     url = postgres_cluster.shared_database()
-    stores = [Store.open(url) for _ in range(WRITERS)]
-    reading = Store.open(url)
+    stores = [Store.open(url, SCHEMA) for _ in range(WRITERS)]
+    reading = Store.open(url, SCHEMA)
     try:
         await count(stores, reading)
     finally:

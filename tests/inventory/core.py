@@ -21,6 +21,7 @@ from services.calls.method import MethodTable
 from services.calls.pipeline import AnonymousAdmin, Ingress, Pipeline
 from services.inventory.access.infos import AccessInfos
 from services.inventory.preferences import DriverPreferences
+from services.inventory.schema import SCHEMA
 from services.inventory.service import Inventory, open_vault
 from services.registry.registry import Registry
 from services.registry.service import RegistryService
@@ -180,7 +181,7 @@ async def core(
     service_token: str | None = None,
 ) -> AsyncGenerator[Core]:
     """A core on the folder's store and key, for as long as the block lasts."""
-    store = Store.open(database or f"sqlite:///{folder / 'inventory.db'}")
+    store = Store.open(database or f"sqlite:///{folder / 'inventory.db'}", SCHEMA)
     try:
         vault = await open_vault(store, folder / "key")
         access = AccessInfos(store, vault)

@@ -10,6 +10,7 @@ from services.inventory.jobs import records
 from services.inventory.jobs.listing import JOBS
 from services.inventory.listing.page import ListRequest, _statement, listing
 from services.inventory.listing.spec import ListSpec
+from services.inventory.schema import SCHEMA
 from services.inventory.storages.listing import STORAGES
 from services.store.engine import Store
 from services.store.statement import Statement
@@ -21,7 +22,7 @@ def plan(folder: Path, statement: Statement) -> str:
     """SQLite's plan of the statement."""
     prepared = statement.prepared("sqlite")
     text, _ = prepared.bind([0] * len(prepared.names))
-    store = Store.open(f"sqlite:///{folder / 'store.db'}")
+    store = Store.open(f"sqlite:///{folder / 'store.db'}", SCHEMA)
     connection = store._inline
     assert connection is not None
     rows = connection.execute(f"EXPLAIN QUERY PLAN {text}", [None] * text.count("?")).fetchall()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from delphis.inventory.v1 import change_pb2, job_pb2, resource_pb2
 from delphis.inventory.v1 import inventory_pb2 as pb
+from services.inventory.schema import metadata
 from services.store.connection import Connection
-from services.store.schema.columns import metadata
 from tests.inventory.core import INVENTORY, RESOURCES, Core, core, refusal, until
 
 KEPT = {"changes", "change_blocks", "change_positions", "jobs", "audit_entries", "alembic_version"}

@@ -13,8 +13,8 @@ from delphis.type.v1 import storage_pb2
 from services.inventory import times
 from services.inventory.jobs import records, schedule
 from services.inventory.jobs.records import Superseded
-from services.store.schema.jobs import jobs
-from services.store.schema.storages import storages
+from services.inventory.schema.jobs import jobs
+from services.inventory.schema.storages import storages
 from services.store.statement import statement
 from tests.inventory.core import core, until
 

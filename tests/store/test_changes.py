@@ -16,6 +16,7 @@ from services.calls.errors import CallError
 from services.inventory.changes import recording, retention, service, token
 from services.inventory.changes.recording import ChangeLog
 from services.inventory.changes.retention import forget_changes
+from services.inventory.schema import SCHEMA
 from services.store.engine import Store
 from tests.store.resources import Services
 from tests.support.postgres import Cluster
@@ -218,7 +219,7 @@ async def test_nothing_is_lost_or_doubled_under_concurrent_writers(store: Store)
 @pytest.mark.postgres
 async def test_nor_with_two_cores_on_one_database(postgres_cluster: Cluster) -> None:
     url = postgres_cluster.shared_database()
-    stores = [Store.open(url), Store.open(url), Store.open(url)]
+    stores = [Store.open(url, SCHEMA), Store.open(url, SCHEMA), Store.open(url, SCHEMA)]
     arrays = [await Array.new(stores[0]) for _ in range(4)]
     await _concurrently(stores[:2], arrays, stores[2])
     for opened in stores:

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import bindparam, insert, select
 
+from services.inventory.schema import SCHEMA
+from services.inventory.schema.registry import settings
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import DuplicateKey, StoreFault
-from services.store.schema.registry import settings
 from services.store.statement import sql, statement
 from tests.support.postgres import Cluster
 
@@ -124,14 +125,14 @@ async def test_a_long_scan_does_not_hold_the_loop_or_the_writer(store: Store) ->
 
 
 async def test_closing_writes_what_is_queued(database_url: str) -> None:
-    store = Store.open(database_url)
+    store = Store.open(database_url, SCHEMA)
     writes = [asyncio.ensure_future(_write(store, f"n{number}")) for number in range(20)]
     await asyncio.sleep(0)
     await store.close()
     await asyncio.gather(*writes)
     with pytest.raises(StoreFault):
         await _write(store, "late")
-    again = Store.open(database_url)
+    again = Store.open(database_url, SCHEMA)
     assert await again.read(lambda connection: connection.value(_COUNT)) == 20
     await again.close()
 
@@ -151,7 +152,7 @@ async def test_a_cancelled_caller_leaves_the_writer_well(store: Store) -> None:
 
 
 async def test_a_full_disk_fails_those_who_fill_it(tmp_path: Path) -> None:
-    store = Store.open(f"sqlite:///{tmp_path}/store.db")
+    store = Store.open(f"sqlite:///{tmp_path}/store.db", SCHEMA)
     pages = await store.write(lambda connection: connection.execute("PRAGMA page_count").fetchone()[0])
     await store.write(lambda connection: connection.execute(f"PRAGMA max_page_count={pages + 20}").fetchone())
     large = b"x" * 4_000_000
@@ -168,7 +169,7 @@ async def test_a_full_disk_fails_those_who_fill_it(tmp_path: Path) -> None:
 
 async def test_a_locked_file_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
-    store = Store.open(f"sqlite:///{path}")
+    store = Store.open(f"sqlite:///{path}", SCHEMA)
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     write = asyncio.ensure_future(_write(store, "a"))
@@ -182,7 +183,7 @@ async def test_a_locked_file_is_waited_for(tmp_path: Path) -> None:
 
 @pytest.mark.postgres
 async def test_a_lost_connection_fails_a_write_and_is_replaced(postgres_cluster: Cluster) -> None:
-    store = Store.open(postgres_cluster.new_database())
+    store = Store.open(postgres_cluster.new_database(), SCHEMA)
     await _write(store, "a")
     await store.read(lambda connection: connection.value(_COUNT))
     end_others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
@@ -213,7 +214,7 @@ async def test_commits_are_signalled_to_who_waits(store: Store) -> None:
 @pytest.mark.postgres
 async def test_commits_of_another_process_are_signalled(postgres_cluster: Cluster) -> None:
     url = postgres_cluster.new_database()
-    one, two = Store.open(url), Store.open(url)
+    one, two = Store.open(url, SCHEMA), Store.open(url, SCHEMA)
     await one.read(lambda connection: connection.value(_COUNT))  # begins to listen
     deadline = time.monotonic() + 20
     while True:

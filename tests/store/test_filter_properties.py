@@ -27,10 +27,10 @@ from services.inventory.listing.spec import ListSpec
 from services.inventory.resources import reading
 from services.inventory.resources.lists import list_of
 from services.inventory.resources.reading import page_of
+from services.inventory.schema.storages import storage_labels, storages
 from services.inventory.storages.listing import STORAGES
 from services.store.connection import Connection
 from services.store.engine import Store
-from services.store.schema.storages import storage_labels, storages
 from services.store.statement import statement
 from tests.store.resources import array_of
 from tests.sync.arrays import number_of

@@ -15,13 +15,14 @@ from services.inventory.listing.page import Listing, ListRequest, listing
 from services.inventory.resources.access import access_of, indexes_of, ordered_fields
 from services.inventory.resources.lists import list_of
 from services.inventory.resources.reading import is_cheap
+from services.inventory.schema import SCHEMA
 from services.store.connection import Connection
 from services.store.engine import Store
 
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
-    store = Store.open(f"sqlite:///{tmp_path_factory.mktemp('plans')}/store.db")
+    store = Store.open(f"sqlite:///{tmp_path_factory.mktemp('plans')}/store.db", SCHEMA)
     assert store._inline is not None
     yield store._inline
     store._shut()

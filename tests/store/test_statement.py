@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import bindparam, select, update
 
-from services.store.schema.registry import settings
+from services.inventory.schema.registry import settings
 from services.store.statement import Dialect, sql, statement
 
 _LISTED = statement(

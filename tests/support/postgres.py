@@ -17,9 +17,9 @@ from pathlib import Path
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from services.inventory.schema import SCHEMA, metadata
 from services.store.backend import backend_for
 from services.store.migrate import bring_to_head
-from services.store.schema import metadata
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 _ROLE = "delphis"
@@ -43,7 +43,7 @@ class Cluster:
         """The URL of a database at the present schema, without rows. Tests use it one after the other."""
         if not self._shared:
             self._shared = self.new_database()
-            bring_to_head(backend_for(self._shared), self._shared)
+            bring_to_head(backend_for(self._shared, SCHEMA), self._shared, SCHEMA)
         with psycopg.connect(self._shared, autocommit=True) as connection:
             # Deleting is faster than truncating, which makes new files for each table and index.
             for table in metadata.sorted_tables:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.inventory.schema import SCHEMA
 from services.store.engine import Store
 from tests.support import postgres
 
@@ -35,6 +36,6 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     else:
         cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
         url = cluster.shared_database()
-    opened = Store.open(url)
+    opened = Store.open(url, SCHEMA)
     yield opened
     await opened.close()

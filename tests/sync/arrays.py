@@ -15,12 +15,12 @@ from delphis.inventory.v1 import change_pb2
 from services.calls.errors import CallError
 from services.inventory.changes.reading import changes_after, oldest
 from services.inventory.kinds import KINDS
+from services.inventory.schema.storages import storages
 from services.inventory.sync.body import message
 from services.inventory.sync.kind_sync import sync_kind
 from services.inventory.sync.result import KindResult
 from services.store.connection import Connection
 from services.store.engine import Store
-from services.store.schema.storages import storages
 from services.store.statement import statement
 
 HOUR = 3_600_000_000

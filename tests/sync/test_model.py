@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from delphis.type.v1 import block_pb2, storage_pb2
+from services.inventory.schema import SCHEMA
 from services.inventory.sync.result import OK, PARTIAL, SUSPICIOUS
 from services.store.backend import backend_for
 from services.store.engine import Store
@@ -155,7 +156,7 @@ def _answers(draw: st.DrawFn) -> Said:
 def empty_store() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "empty.db"
-        bring_to_head(backend_for(f"sqlite:///{path}"), "")
+        bring_to_head(backend_for(f"sqlite:///{path}", SCHEMA), "", SCHEMA)
         yield path
 
 
@@ -169,7 +170,7 @@ def test_the_store_has_what_the_rules_say(empty_store: Path, said: list[Said]) -
 
 
 async def _compare(url: str, answers: list[Said]) -> None:
-    store = Store.open(url)
+    store = Store.open(url, SCHEMA)
     array = await Array.new(store)
     model = Model()
     births: dict[str, tuple[int, int]] = {}

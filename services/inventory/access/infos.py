@@ -12,13 +12,13 @@ from delphis.type.v1 import access_pb2
 from services.calls.errors import CallError
 from services.inventory import times, uuids
 from services.inventory.redaction import redacted
+from services.inventory.schema.storages import access_endpoints, access_infos, storages
 from services.inventory.storages.rows import Endpoint, not_found
 from services.inventory.vault import Undecryptable, Vault
 from services.registry.manifest import Pair
 from services.router.targets import ResolvedTarget
 from services.store.connection import Connection, Row
 from services.store.engine import Store
-from services.store.schema.storages import access_endpoints, access_infos, storages
 from services.store.statement import statement
 
 CHANGED = "access-infos"

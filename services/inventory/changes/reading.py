@@ -15,8 +15,8 @@ from sqlalchemy import bindparam, select
 
 from services.calls.errors import CallError
 from services.inventory.changes.token import Vector
+from services.inventory.schema.changes import change_blocks, change_positions
 from services.store.connection import Connection, Row
-from services.store.schema.changes import change_blocks, change_positions
 from services.store.statement import sql, statement
 
 _HEADS = statement(select(change_positions.c.storage_no, change_positions.c.position))

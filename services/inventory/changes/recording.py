@@ -12,9 +12,9 @@ from functools import lru_cache
 from sqlalchemy import bindparam, insert
 
 from delphis.inventory.v1 import change_pb2
+from services.inventory.schema.changes import change_blocks
 from services.inventory.sync.body import id_text, timestamp_field, varint
 from services.store.connection import Connection
-from services.store.schema.changes import change_blocks
 from services.store.statement import sql, statement
 
 TOPIC = "changes"

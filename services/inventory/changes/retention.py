@@ -6,10 +6,10 @@ import time
 
 from sqlalchemy import bindparam, delete, select
 
+from services.inventory.schema.changes import change_blocks, change_positions
+from services.inventory.schema.storages import storages
 from services.store.connection import Connection
 from services.store.engine import Store
-from services.store.schema.changes import change_blocks, change_positions
-from services.store.schema.storages import storages
 from services.store.statement import statement
 
 PERIOD = 7 * 86_400_000_000

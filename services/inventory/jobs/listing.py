@@ -14,11 +14,11 @@ from services.inventory.jobs.records import Job, not_found
 from services.inventory.listing.page import ListRequest, UnknownMarker, listing
 from services.inventory.listing.spec import Bind, Field, ListSpec
 from services.inventory.listing.values import enum_value, integer_value, time_value
+from services.inventory.schema.jobs import jobs
+from services.inventory.schema.storages import storages
 from services.inventory.storages.listing import enum_numbers
 from services.store.connection import Connection
 from services.store.engine import Store
-from services.store.schema.jobs import jobs
-from services.store.schema.storages import storages
 
 _ENUMS = {"type": pb.JobType.DESCRIPTOR, "state": pb.JobState.DESCRIPTOR}
 

@@ -10,9 +10,9 @@ from sqlalchemy import bindparam, select
 from delphis.inventory.v1 import job_pb2
 from services.inventory import times
 from services.inventory.kinds import KINDS, STORAGE
+from services.inventory.schema.storages import kind_states
 from services.inventory.sync.result import KindResult
 from services.store.connection import Connection, Row
-from services.store.schema.storages import kind_states
 from services.store.statement import statement
 
 NEVER = job_pb2.KIND_OUTCOME_NEVER

@@ -11,9 +11,9 @@ from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 from delphis.inventory.v1 import job_pb2
 from services.calls.errors import CallError
 from services.inventory import times, uuids
+from services.inventory.schema.jobs import jobs
 from services.store.connection import Connection, Row
 from services.store.presence import NOBODY, is_gone
-from services.store.schema.jobs import jobs
 from services.store.statement import statement
 
 WAITING = job_pb2.JOB_STATE_WAITING

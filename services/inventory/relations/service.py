@@ -17,9 +17,9 @@ from services.calls.method import Call, Method, methods_of, unary
 from services.inventory import uuids
 from services.inventory.kinds import KINDS
 from services.inventory.relations.walk import Found, Start, Way, start_at, walk
+from services.inventory.schema.storages import storages
 from services.store.connection import Connection
 from services.store.engine import Store
-from services.store.schema.storages import storages
 from services.store.statement import statement
 
 MAX_DEPTH = 6

@@ -22,9 +22,9 @@ from services.inventory.listing.conditions import (
 from services.inventory.listing.page import written
 from services.inventory.resources.access import Access
 from services.inventory.resources.lists import OF_STORAGE, list_of
+from services.inventory.schema.storages import kind_states, storages
 from services.inventory.storages.listing import STORAGES
 from services.store.connection import Connection
-from services.store.schema.storages import kind_states, storages
 from services.store.statement import Statement, statement
 
 MAX_VALUES = 64

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, select
 
+from services.inventory.schema.resources import storage_host_initiators as initiators
 from services.inventory.sync.body import framed, message, with_initiators
 from services.store.connection import Connection, Row
-from services.store.schema.resources import storage_host_initiators as initiators
 from services.store.statement import statement
 
 _CHUNK = 500

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import bindparam, select
 
 from services.inventory import uuids
+from services.inventory.schema.changes import change_positions
+from services.inventory.schema.storages import storages
 from services.inventory.storages.rows import not_found
 from services.store.connection import Connection
-from services.store.schema.changes import change_positions
-from services.store.schema.storages import storages
 from services.store.statement import statement
 
 _NUMBER = statement(select(storages.c.no).where(storages.c.id == bindparam("id"), storages.c.deleted_at == 0))

@@ -16,12 +16,12 @@ from services.inventory.kinds import enum_text
 from services.inventory.listing.page import Listing, ListRequest, Page, UnknownMarker, listing
 from services.inventory.listing.spec import Bind, Field, ListSpec, by_column
 from services.inventory.listing.values import enum_value, time_value
+from services.inventory.schema.storages import access_infos, storage_labels, storages
 from services.inventory.storages import messages, rows
 from services.inventory.storages.rows import StorageRow
 from services.inventory.sync.body import framed
 from services.store.connection import Connection
 from services.store.engine import Store
-from services.store.schema.storages import access_infos, storage_labels, storages
 
 CHEAP_ROWS = 100
 """Pages of so many storages are put together in the event loop."""

@@ -22,6 +22,7 @@ from services.inventory.access.identity import endpoint_of, plain_keys
 from services.inventory.access.infos import AccessInfos
 from services.inventory.finishing import to_the_end
 from services.inventory.jobs.schedule import next_due
+from services.inventory.schema.storages import request_ids
 from services.inventory.storages import messages, rows
 from services.inventory.storages.array import Arrays, Said
 from services.inventory.storages.candidate import checked, sync_interval
@@ -34,7 +35,6 @@ from services.registry.manifest import Pair
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import DuplicateKey
-from services.store.schema.storages import request_ids
 from services.store.statement import statement
 
 REQUEST_IDS_KEPT = times.DAY

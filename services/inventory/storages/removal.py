@@ -16,6 +16,7 @@ from services.inventory.finishing import to_the_end
 from services.inventory.jobs import records
 from services.inventory.jobs.queue import JobQueue
 from services.inventory.jobs.records import Job
+from services.inventory.schema.storages import storages
 from services.inventory.storages import rows
 from services.inventory.storages.array import Arrays
 from services.inventory.storages.history import note
@@ -23,7 +24,6 @@ from services.inventory.storages.syncing import Syncs, stop_sync
 from services.inventory.sync.cleanup import remove_resources
 from services.store.connection import Connection
 from services.store.engine import Store
-from services.store.schema.storages import storages
 from services.store.statement import statement
 
 AT_ONCE = 2

@@ -10,6 +10,8 @@ from sqlalchemy import Table, bindparam, delete, select
 from services.calls.errors import CallError
 from services.inventory.changes.recording import ChangeLog
 from services.inventory.kinds import KINDS
+from services.inventory.schema.resources import members, tombstones
+from services.inventory.schema.storages import kind_states
 from services.inventory.sync import states
 from services.inventory.sync.absent import Absent
 from services.inventory.sync.members import Members
@@ -19,8 +21,6 @@ from services.inventory.sync.rows import rows_of
 from services.inventory.sync.tombstones import Tombstones
 from services.store.connection import Connection
 from services.store.engine import Store
-from services.store.schema.resources import members, tombstones
-from services.store.schema.storages import kind_states
 from services.store.statement import Statement, statement
 
 ROWS = 2000

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import bindparam, delete
 
 from services.inventory.kinds import Kind
+from services.inventory.schema.resources import members
 from services.inventory.sync.rows import MAX_NATIVE_ID, Bulk
 from services.store.connection import Connection, Row
-from services.store.schema.resources import members
 from services.store.statement import statement
 
 _REMOVE = statement(

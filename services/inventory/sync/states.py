@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, select
 
+from services.inventory.schema.storages import kind_states, storages
 from services.inventory.sync.result import KindResult
 from services.store.connection import Connection
-from services.store.schema.storages import kind_states, storages
 from services.store.statement import sql, statement
 
 _READ = statement(

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, select
 
+from services.inventory.schema.resources import tombstones
 from services.inventory.sync.removal import TOMBSTONE_PERIOD
 from services.inventory.sync.rows import Bulk
 from services.store.connection import Connection
-from services.store.schema.resources import tombstones
 from services.store.statement import statement
 
 _OF_KIND = (tombstones.c.storage_no == bindparam("storage_no")) & (tombstones.c.kind == bindparam("kind"))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from services.store.schema import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+given = context.config.attributes
+context.configure(connection=given["connection"], target_metadata=given["metadata"])
 with context.begin_transaction():
     context.run_migrations()

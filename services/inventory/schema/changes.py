@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Index, Table
 
-from services.store.schema.columns import COUNTED, bigint, blob, integer, metadata, row_number, text
+from services.inventory.schema.metadata import metadata
+from services.store.columns import COUNTED, bigint, blob, integer, row_number, text
 
 change_positions = Table(
     "change_positions",

@@ -1,28 +1,28 @@
-"""Writes the schema as SQL text, `head.sqlite.sql` and `head.postgresql.sql`, with which new databases begin.
+"""Writes a schema as SQL text, `head.sqlite.sql` and `head.postgresql.sql`, with which new databases begin.
 
 Text needs neither Alembic nor Core's compiler at start-up, which saves half a second. Run it after each change of a
-table: `python -m services.store.schema.snapshot`.
+table: `python -m services.store.snapshot services.inventory.schema`.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import importlib
+import sys
 
 from sqlalchemy.schema import CreateIndex, CreateSequence, CreateTable
 
-from services.store.schema import metadata
+from services.store.schema import Schema
 from services.store.statement import Dialect, dialect_of
 
-FOLDER = Path(__file__).parent
 
-
-def rendered(dialect: Dialect) -> str:
+def rendered(schema: Schema, dialect: Dialect) -> str:
     """All tables and indexes as statements that end in `;` and an empty line."""
     target = dialect_of(dialect)
     statements: list[str] = []
     if target.supports_sequences:
-        statements.extend(str(CreateSequence(item).compile(dialect=target)) for item in metadata._sequences.values())
-    for table in metadata.sorted_tables:
+        sequences = schema.metadata._sequences.values()
+        statements.extend(str(CreateSequence(item).compile(dialect=target)) for item in sequences)
+    for table in schema.metadata.sorted_tables:
         table.dialect_options[dialect].update(table.info.get(dialect, {}))
         statements.append(str(CreateTable(table).compile(dialect=target)))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
@@ -37,16 +37,17 @@ def _tidy(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().replace("\t", "    ").splitlines() if line.strip())
 
 
-def path(dialect: Dialect) -> Path:
-    """Where the snapshot of a dialect is."""
-    return FOLDER / f"head.{dialect}.sql"
-
-
-def statements(dialect: Dialect) -> list[str]:
+def statements(schema: Schema, dialect: Dialect) -> list[str]:
     """The snapshot's statements."""
-    return [text for text in path(dialect).read_text("utf-8").split(";\n\n") if text.strip()]
+    return [text for text in schema.snapshot(dialect).read_text("utf-8").split(";\n\n") if text.strip()]
+
+
+def write(schema: Schema) -> None:
+    """Writes both snapshots anew."""
+    for name in ("sqlite", "postgresql"):
+        schema.snapshot(name).write_text(rendered(schema, name), "utf-8")
 
 
 if __name__ == "__main__":
-    for name in ("sqlite", "postgresql"):
-        path(name).write_text(rendered(name), "utf-8")
+    for package in sys.argv[1:] or ("services.inventory.schema", "services.alerts.schema"):
+        write(importlib.import_module(package).SCHEMA)

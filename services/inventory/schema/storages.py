@@ -5,14 +5,14 @@ from __future__ import annotations
 from sqlalchemy import Index, Table
 from sqlalchemy import text as sql_text
 
-from services.store.schema.columns import (
+from services.inventory.schema.metadata import metadata
+from services.store.columns import (
     COUNTED,
     KEYED,
     bigint,
     blob,
     flag,
     integer,
-    metadata,
     ordered_index,
     row_number,
     text,

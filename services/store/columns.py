@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, TextClause
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, TextClause
 from sqlalchemy import text as sql_text
-
-metadata = MetaData()
 
 _TEXT = Text(collation="C").with_variant(Text(), "sqlite")
 
-# What only one database knows is in `info`, by the dialect's name, for `schema.snapshot`: as arguments of Table and
+# What only one database knows is in `info`, by the dialect's name, for `store.snapshot`: as arguments of Table and
 # Index these options would load all of both dialects at start-up.
 COUNTED = {"sqlite": {"autoincrement": True}}
 """The table's row_number is never given twice, even after the last row was deleted."""

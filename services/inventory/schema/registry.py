@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Index, Table
 
-from services.store.schema.columns import bigint, blob, integer, metadata, text
+from services.inventory.schema.metadata import metadata
+from services.store.columns import bigint, blob, integer, text
 
 driver_preferences = Table(
     "driver_preferences",

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, Sequence, Table
 
-from services.store.schema.columns import (
+from services.inventory.schema.metadata import metadata
+from services.store.columns import (
     KEYED,
     bigint,
     blob,
     flag,
     given_number,
     integer,
-    metadata,
     ordered_index,
     text,
 )
