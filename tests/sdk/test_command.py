@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from delphis.sdk.command import main
+from delphis.sdk.driver_file import NoSingleDriver, only_class
 from tests.sdk.conftest import StartHost
 from tests.sdk.hosts import REPO, Host, items, target, wait_for
 
@@ -35,6 +36,41 @@ def test_run(start_host: StartHost, what: str) -> None:
 def test_run_finds_packages_of_drivers(start_host: StartHost) -> None:
     host: Host = start_host("", command=(COMMAND, "run", "drivers/fake_storage"))
     assert host.info().load_error == ""
+
+
+def test_run_a_program(start_host: StartHost, tmp_path: Path) -> None:
+    (tmp_path / "host").symlink_to(sys.executable)
+    words = ["./host", "-m", "delphis.sdk.host", "--class", f"{REPO / SAMPLE / 'driver.py'}:SampleDriver"]
+    (tmp_path / "driver.toml").write_text(
+        "name = 'com.example.program'\nversion = '3'\nserves = [{vendor = 'a', model = 'b'}]\n"
+        f"[host]\ncommand = {words}\nenvironment = {{ PYTHONPATH = '{':'.join(filter(None, sys.path))}' }}\n"
+    )
+    host: Host = start_host("", command=(COMMAND, "run", str(tmp_path)))
+    info = host.info()
+    assert (info.name, info.version, info.load_error) == ("com.example.program", "3", "")
+    assert [(pair.vendor, pair.model) for pair in info.serves] == [("a", "b")]
+    assert host.terminate() == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("class A(sdk.StorageDriver): ...", "A"),
+        ("from delphis.sdk import StorageDriver as Base\nclass A(Base): ...", "A"),
+        ("class A(StorageDriver): ...\nclass B(A): ...", "B"),
+        ("class A(StorageDriver): ...\nclass B(Mixin, A): ...\nclass C(A): ...", "has the drivers B, C"),
+        ("class A(Other): ...", "has no subclass"),
+    ],
+    ids=["qualified", "renamed", "helper", "several", "none"],
+)
+def test_the_one_driver_of_a_file(tmp_path: Path, text: str, found: str) -> None:
+    file = tmp_path / "driver.py"
+    file.write_text(text)
+    if found.isalpha():
+        assert only_class(file) == found
+        return
+    with pytest.raises(NoSingleDriver, match=found):
+        only_class(file)
 
 
 def test_run_without_an_endpoint_makes_a_socket_and_removes_it() -> None:
@@ -80,7 +116,12 @@ def test_what_can_not_be_run(
         ("name = ", "is no TOML"),
         ("version = '1'", "lacks 'name'"),
         ("name = 'x'\nserves = 3\n[host]\nclass = 'a:B'", "must have name"),
-        ("name = 'x'\n[[serves]]\nvendor = 'a'\nmodel = 'b'\n[host]\ncommand = ['x']", "lacks 'class'"),
+        ("name = 'x'\n[[serves]]\nvendor = 'a'\nmodel = 'b'\n[host]\nendpoint = 'unix:///x'", "lacks 'class'"),
+        ("name = 'x'\n[[serves]]\nvendor = 'a'\nmodel = 'b'\n[host]\ncommand = ['x']", "lacks 'version'"),
+        (
+            "name = 'x'\nversion = '1'\nserves = [{vendor = 'a', model = 'b'}]\n[host]\ncommand = ['./x']",
+            "x can't be run: No such file or directory",
+        ),
     ],
 )
 def test_manifests_that_can_not_be_used(

@@ -199,7 +199,9 @@ def development(arguments: Sequence[str]) -> int:
     )
     given = parser.parse_args(arguments)
     for name in given.host:
-        if not HOST_NAME.fullmatch(name) or name in ("core", CORE, "ca.pem", "ca.key"):
+        if name in ("core", CORE, "ca.pem", "ca.key"):
+            parser.error(f"--host {name!r} is what the core's own certificate is called, or a file in DIR")
+        if not HOST_NAME.fullmatch(name):
             parser.error(f"--host {name!r} is no name or address of a host")
     now = datetime.now(UTC)
     authority = Authority.kept_in(given.dir, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import re
 import sys
@@ -12,7 +13,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from delphis.sdk.driver_file import NoSingleDriver, import_root, only_class
 from delphis.sdk.host.settings import PREFIX, HostSettings, Pair, SettingsError, from_environment
@@ -109,7 +110,10 @@ def _from_manifest(folder: Path, environment: dict[str, str]) -> HostSettings:
     folder = folder.resolve()
     try:
         manifest: dict[str, Any] = tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        name, driver_class = str(manifest["name"]), str(manifest["host"]["class"])
+        name = str(manifest["name"])
+        if "command" in manifest["host"]:
+            _become_program(folder, environment)
+        driver_class = str(manifest["host"]["class"])
         serves = tuple(Pair(str(pair["vendor"]), str(pair["model"])) for pair in manifest["serves"])
     except OSError as error:
         raise SettingsError(f"{folder / MANIFEST} can't be read: {error.strerror}.") from None
@@ -132,3 +136,28 @@ def _from_manifest(folder: Path, environment: dict[str, str]) -> HostSettings:
     return replace(
         settings, version=settings.version or str(manifest.get("version", "")), serves=settings.serves or serves
     )
+
+
+def _become_program(folder: Path, environment: dict[str, str]) -> NoReturn:
+    """Runs the program of a manifest in the place of this process, told what Delphis would tell it."""
+    from delphis.sdk.conformance.errors import UsageError
+    from delphis.sdk.conformance.subject import find
+
+    try:
+        subject = find(folder)
+    except UsageError as error:
+        raise SettingsError(str(error)) from None
+    told = {
+        "NAME": subject.name,
+        "VERSION": subject.version,
+        "SERVES": json.dumps([pair._asdict() for pair in subject.serves]),
+    }
+    environment.update(subject.environment)
+    environment.update((PREFIX + name, value) for name, value in told.items())
+    sys.stderr.write(f"delphis-driver: {subject.command[0]} serves at {environment[PREFIX + 'ENDPOINT']}\n")
+    sys.stderr.flush()
+    os.chdir(folder)
+    try:
+        os.execvpe(subject.command[0], subject.command, environment)
+    except OSError as error:
+        raise SettingsError(f"{subject.command[0]} can't be run: {error.strerror}.") from None

@@ -13,12 +13,12 @@ class NoSingleDriver(Exception):
 
 
 def only_class(path: Path) -> str:
-    """The name of the one driver in a file."""
+    """The name of the one driver in a file: a subclass of StorageDriver that is no other's base there."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, SyntaxError, ValueError) as error:
         raise NoSingleDriver(f"{path} can't be read as Python: {error}.") from None
-    found = [node.name for node in tree.body if isinstance(node, ast.ClassDef) and any(map(_is_driver, node.bases))]
+    found = _drivers(tree)
     if len(found) != 1:
         what = f"the drivers {', '.join(found)}" if found else "no subclass of StorageDriver"
         raise NoSingleDriver(f"{path} has {what}: name the class, as in {path}:Class.")
@@ -39,5 +39,15 @@ def import_root(module: str, folder: Path) -> Path | None:
     return None
 
 
-def _is_driver(base: ast.expr) -> bool:
-    return ast.unparse(base).rpartition(".")[2] == StorageDriver.__name__
+def _drivers(tree: ast.Module) -> list[str]:
+    names, bases, found = {StorageDriver.__name__}, set[str](), list[str]()
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            names |= {each.asname for each in node.names if each.asname and each.name == StorageDriver.__name__}
+        elif isinstance(node, ast.ClassDef):
+            of = {ast.unparse(base).rpartition(".")[2] for base in node.bases} & names
+            if of:
+                names.add(node.name)
+                bases |= of
+                found.append(node.name)
+    return [name for name in found if name not in bases]
