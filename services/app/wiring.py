@@ -20,7 +20,6 @@ from services.inventory.access.infos import AccessInfos
 from services.inventory.preferences import DriverPreferences
 from services.inventory.schema import SCHEMA
 from services.inventory.service import Inventory, open_vault
-from services.inventory.vault import Vault, VaultError, default_key_file
 from services.registry.lease_service import LeaseService
 from services.registry.manifest import TlsFiles
 from services.registry.registry import Registry
@@ -30,6 +29,9 @@ from services.router import service as router_service
 from services.router.router import Router
 from services.store.engine import Store
 from services.store.errors import SchemaError, StoreFault
+from services.vault.errors import VaultError
+from services.vault.key_file import default_key_file
+from services.vault.vault import Vault
 
 IN_TREE_DRIVERS = Path(__file__).parents[2] / "drivers"
 DRAIN_GRACE = 5.0

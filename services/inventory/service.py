@@ -40,10 +40,10 @@ from services.inventory.storages.registration import Registration, prune_request
 from services.inventory.storages.removal import Removals
 from services.inventory.storages.syncing import Syncs
 from services.inventory.sync.cleanup import forget_tombstones
-from services.inventory.vault import Vault
 from services.router.router import Router
 from services.store.engine import Store
 from services.store.errors import StoreFault
+from services.vault.vault import Vault
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ import pytest
 
 from services.inventory.jobs import records
 from services.inventory.jobs.listing import JOBS
-from services.inventory.listing.page import ListRequest, _statement, listing
-from services.inventory.listing.spec import ListSpec
 from services.inventory.schema import SCHEMA
 from services.inventory.storages.listing import STORAGES
+from services.listing.page import ListRequest, _statement, listing
+from services.listing.spec import ListSpec
 from services.store.engine import Store
 from services.store.statement import Statement
 

@@ -8,7 +8,7 @@ from delphis.driver.v1 import storage_driver_pb2
 from delphis.type.v1 import access_pb2
 from services.inventory.access.rules import given_blocks
 from services.inventory.storages.rows import Endpoint
-from services.inventory.vault import Vault
+from services.vault.vault import Vault
 
 _EXTRA = "extra_attributes."
 

@@ -14,12 +14,13 @@ from services.inventory import times, uuids
 from services.inventory.redaction import redacted
 from services.inventory.schema.storages import access_endpoints, access_infos, storages
 from services.inventory.storages.rows import Endpoint, not_found
-from services.inventory.vault import Undecryptable, Vault
 from services.registry.manifest import Pair
 from services.router.targets import ResolvedTarget
 from services.store.connection import Connection, Row
 from services.store.engine import Store
 from services.store.statement import statement
+from services.vault.errors import Undecryptable
+from services.vault.vault import Vault
 
 CHANGED = "access-infos"
 """The topic that is signalled when an access info changed or went."""

@@ -13,9 +13,9 @@ from sqlalchemy import bindparam, insert
 
 from delphis.inventory.v1 import change_pb2
 from services.inventory.schema.changes import change_blocks
-from services.inventory.sync.body import id_text, timestamp_field, varint
 from services.store.connection import Connection
 from services.store.statement import sql, statement
+from services.store.wire import id_text, timestamp_field, varint
 
 TOPIC = "changes"
 """What a store's `signals` call a commit with changes."""

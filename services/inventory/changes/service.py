@@ -16,9 +16,9 @@ from services.inventory.changes.recording import TOPIC
 from services.inventory.kinds import KINDS, STORAGE
 from services.inventory.resources.storage import is_there, known_number, number_of
 from services.inventory.storages.rows import not_found
-from services.inventory.sync.body import varint
 from services.store.connection import Connection
 from services.store.engine import Store
+from services.store.wire import varint
 
 MAX_PAGE = 1000
 WATCH_PAGE = 500

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import xxhash
 
-from services.inventory.sync.body import varint
+from services.store.wire import varint
 
 Vector = dict[int, int]
 """By storage number: the last position that was seen."""

@@ -7,9 +7,9 @@ from functools import cache
 from typing import NamedTuple
 
 from services.inventory.kinds import Kind
-from services.inventory.listing.conditions import RANGES, Condition, Term
-from services.inventory.listing.order import Key
-from services.inventory.listing.page import KEY
+from services.listing.conditions import RANGES, Condition, Term
+from services.listing.order import Key
+from services.listing.page import KEY
 
 _CREATED = "created_at"
 

@@ -8,7 +8,11 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from services.inventory.kinds import Kind
-from services.inventory.listing.conditions import (
+from services.inventory.resources.access import Access
+from services.inventory.resources.lists import OF_STORAGE, list_of
+from services.inventory.schema.storages import kind_states, storages
+from services.inventory.storages.listing import STORAGES
+from services.listing.conditions import (
     Both,
     Condition,
     Negated,
@@ -19,11 +23,7 @@ from services.inventory.listing.conditions import (
     shape_of,
     terms_of,
 )
-from services.inventory.listing.page import written
-from services.inventory.resources.access import Access
-from services.inventory.resources.lists import OF_STORAGE, list_of
-from services.inventory.schema.storages import kind_states, storages
-from services.inventory.storages.listing import STORAGES
+from services.listing.page import written
 from services.store.connection import Connection
 from services.store.statement import Statement, statement
 

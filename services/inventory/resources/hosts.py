@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, select
 
 from services.inventory.schema.resources import storage_host_initiators as initiators
-from services.inventory.sync.body import framed, message, with_initiators
+from services.inventory.sync.body import message, with_initiators
 from services.store.connection import Connection, Row
 from services.store.statement import statement
+from services.store.wire import framed
 
 _CHUNK = 500
 _OF_HOSTS = statement(

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 from services.calls.errors import CallError
 from services.inventory.kinds import Kind
-from services.inventory.listing.conditions import Condition, Term, alternatives, conjuncts, joined
-from services.inventory.listing.merging import Part, merged_page
-from services.inventory.listing.page import KEY, Listing, Page
 from services.inventory.resources.access import Access, access_of, indexes_of
 from services.inventory.resources.arrays import arrays_of, is_of_storage, values_of
 from services.inventory.resources.lists import list_of
+from services.listing.conditions import Condition, Term, alternatives, conjuncts, joined
+from services.listing.merging import Part, merged_page
+from services.listing.page import KEY, Listing, Page
 from services.store.connection import Connection
 
 MAX_READ = 200_000

@@ -12,12 +12,12 @@ from services.calls.errors import CallError
 from services.calls.method import Call, Method, Stream, Unary, methods_of, parse
 from services.inventory import uuids
 from services.inventory.kinds import KINDS, Kind
-from services.inventory.listing.page import Listing, ListRequest, Page, UnknownMarker, listing
 from services.inventory.resources import hosts
 from services.inventory.resources.lists import list_of, shown
 from services.inventory.resources.reading import is_cheap, page_of
 from services.inventory.resources.storage import number_of
 from services.inventory.sync.body import message, seq_of
+from services.listing.page import Listing, ListRequest, Page, UnknownMarker, listing
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.statement import statement

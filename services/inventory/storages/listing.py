@@ -13,15 +13,15 @@ from delphis.type.v1 import storage_pb2
 from services.inventory import times, uuids
 from services.inventory.access import infos
 from services.inventory.kinds import enum_text
-from services.inventory.listing.page import Listing, ListRequest, Page, UnknownMarker, listing
-from services.inventory.listing.spec import Bind, Field, ListSpec, by_column
-from services.inventory.listing.values import enum_value, time_value
 from services.inventory.schema.storages import access_infos, storage_labels, storages
 from services.inventory.storages import messages, rows
 from services.inventory.storages.rows import StorageRow
-from services.inventory.sync.body import framed
+from services.listing.page import Listing, ListRequest, Page, UnknownMarker, listing
+from services.listing.spec import Bind, Field, ListSpec, by_column
+from services.listing.values import enum_value, time_value
 from services.store.connection import Connection
 from services.store.engine import Store
+from services.store.wire import framed
 
 CHEAP_ROWS = 100
 """Pages of so many storages are put together in the event loop."""

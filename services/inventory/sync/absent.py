@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from services.inventory.changes import recording
 from services.inventory.changes.recording import ChangeLog
 from services.inventory.kinds import Kind
-from services.inventory.sync.body import id_text, with_missing
+from services.inventory.sync.body import with_missing
 from services.inventory.sync.members import Members
 from services.inventory.sync.rows import rows_of
 from services.inventory.sync.tombstones import Tombstone, Tombstones
 from services.store.connection import Connection, Row
+from services.store.wire import id_text
 
 _CHUNK = 200
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import xxhash
 
 from services.store.sequence import micros
+from services.store.wire import ITEM, framed, id_text, varint
 
-_ITEM = b"\x0a"
 _ID = b"\xc2\x0c\x24"  # field 200, 36 bytes
 _STORAGE_ID = b"\xca\x0c\x24"  # field 201, 36 bytes
 _CREATED = b"\xd2\x0c"  # field 202
@@ -22,25 +22,6 @@ _MISSING = b"\xe0\x0c\x01"  # field 204: true
 _FIXED = 3 + 36 + 3 + 36 + 15
 """Bytes of the core's part up to the time of creation: two ids and a time."""
 _INITIATORS = b"\x92\x0d"  # field 210
-
-
-def varint(value: int) -> bytes:
-    """A number as protobuf writes it."""
-    if value < 0x80:
-        return _SMALL[value]
-    if value < 0x4000:
-        return _MIDDLE[value - 0x80]
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-_SMALL = [bytes((value,)) for value in range(0x80)]
-# Most lengths: made once, since making one costs as much as the rest of a row's frame.
-_MIDDLE = [bytes((value & 0x7F | 0x80, value >> 7)) for value in range(0x80, 0x4000)]
 
 
 def id_prefix(storage_id: bytes) -> bytes:
@@ -70,21 +51,6 @@ def seq_of(id_: bytes) -> int:
     """The number of the row with a minted id, by which it is found; 0, which no row has, for another id."""
     h = id_.hex()
     return int(h[8:12] + h[13:16] + h[17:20] + h[20:25], 16) if h[12] == "8" and h[16] == "a" else 0
-
-
-def id_text(value: bytes) -> str:
-    """An id as UUID text."""
-    h = value.hex()
-    return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
-
-
-def timestamp_field(tag: bytes, at: int) -> bytes:
-    """A Timestamp field, from microseconds since 1970."""
-    seconds, rest = divmod(at, 1_000_000)
-    content = b"\x08" + varint(seconds)
-    if rest:
-        content += b"\x10" + varint(rest * 1000)
-    return tag + _SMALL[len(content)] + content
 
 
 class _Stamps:
@@ -131,7 +97,7 @@ class BodyMaker:
         """The stored bytes of a row that has another driver's part now."""
         if updated_at:
             core += self._updated.field(updated_at)
-        return b"".join((_ITEM, varint(len(driver_part) + len(core)), driver_part, core))
+        return b"".join((ITEM, varint(len(driver_part) + len(core)), driver_part, core))
 
     def body(self, driver_part: bytes, id_: str, seq: int, updated_at: int) -> bytes:
         """The stored bytes of a row."""
@@ -150,11 +116,6 @@ def message(body: bytes) -> bytes:
 def core_id(core: bytes) -> str:
     """The id in the core's part of a body."""
     return core[3:39].decode()
-
-
-def framed(content: bytes) -> bytes:
-    """A message with tag and length, as a body has it."""
-    return b"".join((_ITEM, varint(len(content)), content))
 
 
 def with_missing(body: bytes, missing: bool) -> bytes:

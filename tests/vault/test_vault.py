@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.inventory.vault import Undecryptable, Vault, VaultError, default_key_file, key_id_of
+from services.vault.errors import Undecryptable, VaultError
+from services.vault.key_file import default_key_file
+from services.vault.vault import LateVault, Vault, key_id, key_id_of
 
 SECRET = b"sentinel-5d0e"
 
@@ -36,6 +42,75 @@ def test_two_processes_that_start_at_once_have_the_same_key(tmp_path: Path) -> N
     assert len(vaults) == 8
     assert len({vault.key_id for vault in vaults}) == 1
     assert [file.name for file in tmp_path.iterdir()] == ["key"]
+
+
+_SERVICE = """
+import sys
+from pathlib import Path
+from services.vault.vault import Vault
+print("up", flush=True)
+sys.stdin.readline()
+vault = Vault.open(Path(sys.argv[1]), key_ids=(), purpose=sys.argv[2])
+print(vault.key_id.hex(), vault.encrypt(b"a", b"plain").hex())
+"""
+
+
+def test_two_services_that_start_at_once_make_one_key(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    running = {
+        purpose: subprocess.Popen(
+            [sys.executable, "-c", _SERVICE, str(path), purpose],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for purpose in ("access info of storage", "SNMP secrets of storage")
+    }
+    for process in running.values():
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+    said = {}
+    for process in running.values():
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for purpose, process in running.items():
+        said[purpose] = process.communicate(timeout=30)[0].split()
+        assert process.returncode == 0
+    assert len({key for key, _ in said.values()}) == 1
+    for purpose, (key, sealed) in said.items():
+        opened = Vault.open(path, key_ids={bytes.fromhex(key)}, purpose=purpose)
+        assert opened.decrypt(b"a", bytes.fromhex(sealed)) == b"plain"
+    assert [file.name for file in tmp_path.iterdir()] == ["key"]
+
+
+def test_a_service_without_secrets_makes_no_key(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    late = LateVault(path, key_ids=(), purpose="SNMP secrets of storage")
+    assert not path.exists()
+    vault = asyncio.run(late.get())
+    assert path.exists()
+    path.unlink()
+    with pytest.raises(VaultError, match="absent"):
+        LateVault(path, key_ids={vault.key_id}, purpose="SNMP secrets of storage")
+    assert not path.exists()
+
+
+def test_a_ciphertext_opens_for_its_own_purpose() -> None:
+    vault = Vault(b"k" * 32)
+    other = vault.meant_for("SNMP secrets of storage")
+    sealed = other.encrypt(b"a", SECRET)
+    assert other.key_id == vault.key_id
+    assert other.meant_for("SNMP secrets of storage").decrypt(b"a", sealed) == SECRET
+    with pytest.raises(Undecryptable):
+        vault.decrypt(b"a", sealed)
+
+
+def test_what_older_versions_encrypted_opens() -> None:
+    key, nonce = b"k" * 32, b"n" * 12
+    sealed = AESGCM(key).encrypt(nonce, SECRET, b"delphis access info of storage " + b"a" * 16)
+    assert Vault(key).decrypt(b"a" * 16, b"\x01" + key_id(key) + nonce + sealed) == SECRET
 
 
 def test_an_absent_key_is_not_made_anew_where_something_is_encrypted(tmp_path: Path) -> None:
