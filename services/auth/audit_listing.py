@@ -6,10 +6,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from delphis.auth.v1 import auth_pb2 as pb
 from services.auth.audit import COLUMNS
-from services.inventory.listing.page import ListRequest, listing
-from services.inventory.listing.spec import Field, ListSpec
-from services.inventory.listing.values import time_value
 from services.inventory.schema.auth import audit_entries
+from services.listing.page import ListRequest, listing
+from services.listing.spec import Field, ListSpec
+from services.listing.values import time_value
 from services.store.connection import Connection, Row
 from services.store.engine import Store
 

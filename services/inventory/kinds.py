@@ -19,6 +19,7 @@ from sqlalchemy import Table
 
 from delphis.type.v1 import block_pb2, file_pb2, hardware_pb2, host_pb2, options_pb2
 from services.inventory.schema import resources as tables
+from services.listing.values import enum_numbers
 
 CORE_FIELDS = 200
 """Fields from this number on belong to the core and are stripped from what a driver sends."""
@@ -152,19 +153,9 @@ class Kind:
         return xxhash.xxh3_64_intdigest(repr((_NORMALISER, fields, columns)).encode())
 
 
-def enum_text(value: object) -> str:
-    """The text of an enum value's descriptor in REST: its `text` option, or its name without the enum's prefix."""
-    options = value.GetOptions()  # type: ignore[attr-defined]
-    text = options.Extensions[options_pb2.text]
-    if text:
-        return str(text)
-    first = value.type.values[0].name.removesuffix("UNSPECIFIED")  # type: ignore[attr-defined]
-    return str(value.name.removeprefix(first).lower())  # type: ignore[attr-defined]
-
-
 def _numbers(described: FieldDescriptor) -> dict[str, int]:
     assert described.enum_type is not None
-    return {enum_text(value).lower(): value.number for value in described.enum_type.values if value.number}
+    return enum_numbers(described.enum_type)
 
 
 KINDS: dict[str, Kind] = {

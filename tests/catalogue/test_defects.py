@@ -16,8 +16,8 @@ from delphis.type.v1 import host_pb2
 from services.calls.errors import reasons
 from services.inventory.kinds import KINDS
 from services.inventory.resources import hosts
-from services.inventory.sync.body import framed
 from services.store.connection import Connection
+from services.store.wire import framed
 from tests.catalogue import errors, lists, resources, storages
 
 REPO = Path(__file__).parents[2]

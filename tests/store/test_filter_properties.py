@@ -20,15 +20,15 @@ from services.calls.errors import CallError
 from services.inventory import uuids
 from services.inventory.jobs.listing import JOBS
 from services.inventory.kinds import KINDS
-from services.inventory.listing.filter import Comparison, parse_filter
-from services.inventory.listing.order import parse_order
-from services.inventory.listing.page import ListRequest, UnknownMarker, listing
-from services.inventory.listing.spec import ListSpec
 from services.inventory.resources import reading
 from services.inventory.resources.lists import list_of
 from services.inventory.resources.reading import page_of
 from services.inventory.schema.storages import storage_labels, storages
 from services.inventory.storages.listing import STORAGES
+from services.listing.filter import Comparison, parse_filter
+from services.listing.order import parse_order
+from services.listing.page import ListRequest, UnknownMarker, listing
+from services.listing.spec import ListSpec
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.statement import statement

@@ -9,13 +9,13 @@ import pytest
 
 from services.calls.errors import CallError
 from services.inventory.kinds import KINDS, Kind
-from services.inventory.listing import page
-from services.inventory.listing.conditions import conjuncts
-from services.inventory.listing.page import Listing, ListRequest, listing
 from services.inventory.resources.access import access_of, indexes_of, ordered_fields
 from services.inventory.resources.lists import list_of
 from services.inventory.resources.reading import is_cheap
 from services.inventory.schema import SCHEMA
+from services.listing import page
+from services.listing.conditions import conjuncts
+from services.listing.page import Listing, ListRequest, listing
 from services.store.connection import Connection
 from services.store.engine import Store
 

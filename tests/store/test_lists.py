@@ -9,7 +9,7 @@ import pytest
 
 from delphis.type.v1 import block_pb2, file_pb2, hardware_pb2, host_pb2
 from services.calls.errors import CallError
-from services.inventory.kinds import enum_text
+from services.listing.values import enum_text
 from services.store.engine import Store
 from tests.store.resources import Services, array_of
 from tests.sync.arrays import Array, mark_deleted

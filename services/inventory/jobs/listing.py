@@ -13,10 +13,9 @@ from services.inventory.jobs import records
 from services.inventory.jobs.records import Job, not_found
 from services.inventory.schema.jobs import jobs
 from services.inventory.schema.storages import storages
-from services.inventory.storages.listing import enum_numbers
 from services.listing.page import ListRequest, UnknownMarker, listing
 from services.listing.spec import Bind, Field, ListSpec
-from services.listing.values import enum_value, integer_value, time_value
+from services.listing.values import enum_numbers, enum_value, integer_value, time_value
 from services.store.connection import Connection
 from services.store.engine import Store
 

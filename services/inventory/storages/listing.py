@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from google.protobuf.descriptor import EnumDescriptor
 from sqlalchemy import ColumnElement, select
 
 from delphis.inventory.v1 import inventory_pb2 as pb
 from delphis.type.v1 import storage_pb2
 from services.inventory import times, uuids
 from services.inventory.access import infos
-from services.inventory.kinds import enum_text
 from services.inventory.schema.storages import access_infos, storage_labels, storages
 from services.inventory.storages import messages, rows
 from services.inventory.storages.rows import StorageRow
 from services.listing.page import Listing, ListRequest, Page, UnknownMarker, listing
 from services.listing.spec import Bind, Field, ListSpec, by_column
-from services.listing.values import enum_value, time_value
+from services.listing.values import enum_numbers, enum_value, is_label_key, time_value
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.wire import framed
 
 CHEAP_ROWS = 100
 """Pages of so many storages are put together in the event loop."""
-_LABEL = re.compile(r"[A-Za-z0-9\-_./]{1,63}")
 
 
 def _id_value(text: str) -> bytes:
     return uuids.parsed(text) or b""
-
-
-def enum_numbers(enum: EnumDescriptor) -> dict[str, int]:
-    """The enum's numbers by their texts, in lower case."""
-    return {enum_text(value).lower(): value.number for value in enum.values if value.number}
 
 
 def _labelled(operator: str, *values: Bind) -> ColumnElement[bool]:
@@ -72,7 +63,7 @@ STORAGES = ListSpec(
     always=(storages.c.deleted_at == 0,),
     id=_ID,
     maps={"labels": Field(storage_labels.c.value, compare=_labelled, sortable=False, wild=False)},
-    map_key=lambda key: _LABEL.fullmatch(key) is not None,
+    map_key=is_label_key,
 )
 ACCESS_INFOS = ListSpec(
     name="access infos",
