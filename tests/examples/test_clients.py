@@ -102,6 +102,7 @@ def test_typescript(core: Core, tmp_path: Path) -> None:
     driver = make("node-driver")
     (tmp_path / "node_modules").symlink_to(driver / "node_modules")
     shutil.copytree(REPO / "protos", tmp_path / "protos", ignore=shutil.ignore_patterns("gen"))
+    assert "\nnpm pkg set type=module\n" in PAGE
     (tmp_path / "package.json").write_text('{"type": "module"}')
     [program] = re.findall(r"```typescript\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "client.ts").write_text(program)
@@ -109,8 +110,9 @@ def test_typescript(core: Core, tmp_path: Path) -> None:
     tool, *options = types.replace("\\\n", " ").split()
     binaries = str(driver / "node_modules" / ".bin")
     run(f"{binaries}/{tool}", *options, folder=tmp_path)
-    strict = ("--strict", "--target", "es2022", "--module", "nodenext", "--skipLibCheck", "--types", "node")
-    run(f"{binaries}/tsc", *strict, "client.ts", folder=tmp_path)
+    [compiler] = re.findall(r"^npx tsc (.* client\.ts)$", PAGE, re.MULTILINE)
+    run(f"{binaries}/tsc", *compiler.split(), folder=tmp_path)
+    assert "\nnode client.js 127.0.0.1:8191\n" in PAGE
     lists(core, tmp_path, "node", "client.js")
 
 
