@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import TypeVar
 
 from google.protobuf.message import Message
 
 from delphis.sdk import (
     AccessInfo,
+    Alert,
+    AlertSource,
     Context,
     Controller,
     Disk,
@@ -25,18 +28,22 @@ from delphis.sdk import (
     StorageHostGroup,
     StorageHostInitiator,
     StoragePool,
+    Trap,
+    TrapConfig,
     Volume,
     VolumeGroup,
     errors,
 )
 
-from . import files, hardware, hosts, pools, settings, trouble, volumes
+from . import alerts, faults, files, hardware, hosts, pools, settings, trouble, volumes
 from .access_fields import ACCESS_FIELDS
 from .array import Array, Snapshot
+from .memory import Memory
 
 M = TypeVar("M", bound=Message)
 
 _REFUSED = "wrong"
+_RECEIVERS = "trap_receivers"
 
 
 class FakeStorageDriver(StorageDriver):
@@ -50,6 +57,8 @@ class FakeStorageDriver(StorageDriver):
         self._array = Array(self._settings)
         key = (access_info.storage_id, str(access_info.revision), self._settings.identity.serial_number)
         self._trouble = trouble.Trouble(self._settings.faults, key, self._array.dice("faults"))
+        self._memory = Memory(*key)
+        self._receivers = Memory(access_info.storage_id, self._settings.identity.serial_number)
 
     def connect(self, context: Context) -> None:
         trouble.pause(context, self._settings.latency[settings.LOGIN])
@@ -67,7 +76,10 @@ class FakeStorageDriver(StorageDriver):
     def get_storage(self, context: Context) -> Storage:
         happening = self._trouble.strike("storage")
         trouble.pause(context, self._settings.latency["storage"])
-        return trouble.spoil_storage(happening, pools.storage(self._array.now("storage")))
+        storage = pools.storage(self._array.now("storage"))
+        if receivers := self._receivers.read(_RECEIVERS):
+            storage.native["trap_receivers"] = ", ".join(receivers)
+        return trouble.spoil_storage(happening, storage)
 
     def list_storage_pools(self, context: Context) -> Iterator[StoragePool]:
         return self._list(context, "storage_pools", StoragePool, pools.list_storage_pools)
@@ -113,6 +125,27 @@ class FakeStorageDriver(StorageDriver):
 
     def list_masking_views(self, context: Context) -> Iterator[MaskingView]:
         return self._list(context, "masking_views", MaskingView, hosts.list_masking_views)
+
+    def list_alerts(self, context: Context, begin: datetime | None, end: datetime | None) -> Iterator[Alert]:
+        happening = self._trouble.strike(faults.ALERTS)
+        listed = list(alerts.list_alerts(self._array, self._memory, begin, end))
+        return trouble.spoil(happening, context, faults.ALERTS, Alert, iter(listed), len(listed))
+
+    def clear_alert(self, context: Context, sequence_number: str) -> None:
+        alerts.clear_alert(self._memory, sequence_number)
+
+    @classmethod
+    def parse_alert(cls, context: Context, trap: Trap) -> Alert | None:
+        return alerts.parse_alert(trap)
+
+    def get_alert_sources(self, context: Context) -> Iterator[AlertSource]:
+        return alerts.alert_sources(self._settings.trap_sources)
+
+    def add_trap_config(self, context: Context, trap_config: TrapConfig) -> None:
+        self._receivers.add(_RECEIVERS, f"{trap_config.host}:{trap_config.port}")
+
+    def remove_trap_config(self, context: Context, trap_config: TrapConfig) -> None:
+        self._receivers.remove(_RECEIVERS, f"{trap_config.host}:{trap_config.port}")
 
     def _list(
         self, context: Context, kind: str, cls: type[M], generate: Callable[[Snapshot], Iterator[M]]

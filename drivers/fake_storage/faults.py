@@ -2,7 +2,7 @@
 
     fail  = rule { ";" rule }
     rule  = [ place ":" ] [ "after=" N ":" ] word [ "=" N ] { "*" N | "@" N | "~" N "%" }
-    place = "login" | "storage" | "lists" | a kind, such as "volumes"
+    place = "login" | "storage" | "alerts" | "lists" | a kind, such as "volumes"
 
 The README of this folder explains each word.
 """
@@ -53,7 +53,8 @@ GARBAGE, BROKEN = "garbage", "broken"
 ANSWER_WORDS = frozenset({GARBAGE, BROKEN})
 
 LOGIN, STORAGE, LISTS = "login", "storage", "lists"
-PLACES = (LOGIN, STORAGE, LISTS, *KINDS)
+ALERTS = "alerts"
+PLACES = (LOGIN, STORAGE, LISTS, ALERTS, *KINDS)
 WORDS = (*sorted(EVERYWHERE), *LIST_WORDS, *sorted(ANSWER_WORDS), *sorted(STORAGE_WORDS))
 
 _RULE = re.compile(
@@ -128,14 +129,15 @@ def _places(text: str, place: str | None, word: str, inside_list: bool) -> froze
     if word in STORAGE_WORDS:
         possible = frozenset({STORAGE})
     elif word in LIST_WORDS or inside_list:
-        possible = frozenset(KINDS)
+        possible = frozenset(KINDS) if word == DUPLICATES else frozenset({ALERTS, *KINDS})
     elif word in ANSWER_WORDS:
-        possible = frozenset({STORAGE, *KINDS})
+        possible = frozenset({STORAGE, ALERTS, *KINDS})
     else:
-        possible = frozenset({LOGIN, STORAGE, *KINDS})
+        possible = frozenset({LOGIN, STORAGE, ALERTS, *KINDS})
     if place is None:
-        # A rule for every call needs no place of its own for the login, which precedes each.
-        return possible - {LOGIN}
+        # A rule for every call needs no place of its own for the login, which precedes each. Alerts are polled in the
+        # background, which would use up what is counted.
+        return possible - {LOGIN, ALERTS}
     meant = frozenset(KINDS) if place == LISTS else frozenset({place})
     if not meant <= possible:
         raise ValueError(f"{text!r}: {word!r} can't happen at {place!r}")

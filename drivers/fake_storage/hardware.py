@@ -26,6 +26,7 @@ _MOST_MEMBERS = 64
 def list_controllers(snapshot: Snapshot) -> Iterator[Controller]:
     array = snapshot.array
     dice = array.dice("controllers")
+    given = array.settings.mgmt_ips
     for index in range(array.counts["controllers"]):
         yield Controller(
             native_controller_id=controller_id(index),
@@ -40,7 +41,7 @@ def list_controllers(snapshot: Snapshot) -> Iterator[Controller]:
             cpu_info="16 cores at 2.4 GHz",
             cpu_count=2,
             memory_size=128 * _GIB,
-            mgmt_ip=array.identity.ipv4(0, index),
+            mgmt_ip=given[index] if index < len(given) else array.identity.ipv4(0, index),
         )
 
 

@@ -22,5 +22,7 @@ DEFAULT_COUNTS = {
 
 KINDS = tuple(DEFAULT_COUNTS)
 
+MAX_ALERTS = 100_000
+
 # Native ids of volumes hold seven digits.
 MAX_COUNT = 9_999_999

@@ -6,13 +6,13 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from delphis.sdk import AccessInfo, errors
+from delphis.sdk import AccessInfo, Alert, errors
 
-from . import drift, faults
+from . import alert_list, drift, faults
 from .drift import Drift
 from .faults import Fault
 from .identity import Identity, address_of
-from .kinds import DEFAULT_COUNTS, KINDS, MAX_COUNT
+from .kinds import DEFAULT_COUNTS, KINDS, MAX_ALERTS, MAX_COUNT
 
 # Other spellings of counts. They win, since the host fills in the default of the kind's own name.
 ALIASES = {"pools": "storage_pools"}
@@ -21,7 +21,8 @@ LATENCY = "latency_ms"
 LOGIN = "login"
 PLACES_WITH_LATENCY = (LOGIN, "storage", *KINDS)
 
-_OTHERS = ("seed", "array", "drift", "drift_period_s", "fail", "token", LATENCY)
+_ALERTS = ("alerts", "alert_list", "trap_sources", "mgmt_ips")
+_OTHERS = ("seed", "array", "drift", "drift_period_s", "fail", "token", LATENCY, *_ALERTS)
 KNOWN = (
     *KINDS,
     *ALIASES,
@@ -41,6 +42,10 @@ class Settings:
     drift: Drift
     drift_period_s: float | None
     faults: tuple[Fault, ...]
+    alerts: int
+    alert_list: tuple[Alert, ...]
+    trap_sources: str
+    mgmt_ips: tuple[str, ...]
 
 
 def read(access_info: AccessInfo) -> Settings:
@@ -57,6 +62,10 @@ def read(access_info: AccessInfo) -> Settings:
         rules = faults.parse(attributes.get("fail", ""))
     except ValueError as error:
         raise bad("fail", str(error)) from None
+    try:
+        alerts = alert_list.parse(attributes.get("alert_list", ""))
+    except ValueError as error:
+        raise bad("alert_list", str(error)) from None
     period = _number(attributes, "drift_period_s", 0.0)
     if period and (changes.removed or changes.added):
         raise bad("drift_period_s", "'removed' and 'added' of the drift count syncs and go without a period")
@@ -72,6 +81,10 @@ def read(access_info: AccessInfo) -> Settings:
         drift=changes,
         drift_period_s=period or None,
         faults=rules,
+        alerts=_whole(attributes, "alerts", 0, MAX_ALERTS),
+        alert_list=alerts,
+        trap_sources=attributes.get("trap_sources", ""),
+        mgmt_ips=tuple(part.strip() for part in attributes.get("mgmt_ips", "").split(",") if part.strip()),
     )
 
 
@@ -88,13 +101,18 @@ def _unknown(key: str) -> errors.AccessInfoIncomplete:
 def _counts(attributes: Mapping[str, str]) -> dict[str, int]:
     counts = dict(DEFAULT_COUNTS)
     for key in (*KINDS, *ALIASES):
-        text = attributes.get(key)
-        if text is None:
-            continue
-        if not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) > MAX_COUNT:
-            raise bad(key, f"{text!r} is no whole number from 0 to {MAX_COUNT}")
-        counts[ALIASES.get(key, key)] = int(text)
+        if key in attributes:
+            counts[ALIASES.get(key, key)] = _whole(attributes, key, 0, MAX_COUNT)
     return counts
+
+
+def _whole(attributes: Mapping[str, str], key: str, default: int, most: int) -> int:
+    text = attributes.get(key)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) > most:
+        raise bad(key, f"{text!r} is no whole number from 0 to {most}")
+    return int(text)
 
 
 def _number(attributes: Mapping[str, str], key: str, default: float) -> float:
