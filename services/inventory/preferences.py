@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from services.inventory import times
 from services.inventory.schema.registry import driver_preferences as table
 from services.registry.manifest import Pair
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.statement import statement
+from services.values import times
 
 _ALL = statement(select(table.c.vendor, table.c.model, table.c.driver))
 _DELETE = statement(delete(table).where(table.c.vendor == bindparam("vendor"), table.c.model == bindparam("model")))

@@ -23,7 +23,6 @@ from services.auth.audit import AuditLog
 from services.auth.authenticator import TokenAuthenticator
 from services.auth.handlers import AuthService
 from services.calls.method import Method
-from services.inventory import times
 from services.inventory.access import infos
 from services.inventory.access.infos import AccessInfos
 from services.inventory.access.updating import AccessUpdate
@@ -43,6 +42,7 @@ from services.inventory.sync.cleanup import forget_tombstones
 from services.router.router import Router
 from services.store.engine import Store
 from services.store.errors import StoreFault
+from services.values import times
 from services.vault.vault import Vault
 
 log = logging.getLogger(__name__)

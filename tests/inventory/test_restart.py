@@ -10,12 +10,12 @@ from sqlalchemy import update
 
 from delphis.inventory.v1 import job_pb2
 from delphis.type.v1 import storage_pb2
-from services.inventory import times
 from services.inventory.jobs import records, schedule
 from services.inventory.jobs.records import Superseded
 from services.inventory.schema.jobs import jobs
 from services.inventory.schema.storages import storages
 from services.store.statement import statement
+from services.values import times
 from tests.inventory.core import core, until
 
 OK = storage_pb2.SYNC_OUTCOME_OK

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from services.inventory import times
 from services.inventory.jobs import schedule as schedule_module
 from services.inventory.jobs.schedule import Schedule
+from services.values import times
 
 
 async def test_a_fault_does_not_take_storages_out_of_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:

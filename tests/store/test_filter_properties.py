@@ -17,7 +17,6 @@ from delphis.inventory.v1 import resource_pb2
 from delphis.type.v1 import block_pb2
 from gateway.listing import _comparison as rest_comparison
 from services.calls.errors import CallError
-from services.inventory import uuids
 from services.inventory.jobs.listing import JOBS
 from services.inventory.kinds import KINDS
 from services.inventory.resources import reading
@@ -32,6 +31,7 @@ from services.listing.spec import ListSpec
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.statement import statement
+from services.values import uuids
 from tests.store.resources import array_of
 from tests.sync.arrays import number_of
 

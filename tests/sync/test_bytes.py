@@ -17,6 +17,7 @@ from services.inventory.sync import body
 from services.inventory.sync.difference import Difference
 from services.inventory.sync.spool import CHUNK, Spool, SpoolBudget
 from services.inventory.sync.wire import Batch, driver_part_class
+from services.store import wire
 
 STORAGE = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 SEQ = 1_795_366_290_483_554 << 8
@@ -24,7 +25,7 @@ SEQ = 1_795_366_290_483_554 << 8
 
 @given(st.integers(0, 2**64 - 1))
 def test_varints_are_protobufs(value: int) -> None:
-    assert body.varint(value) == block_pb2.Volume(total_capacity=_signed(value)).SerializeToString()[2:] or value == 0
+    assert wire.varint(value) == block_pb2.Volume(total_capacity=_signed(value)).SerializeToString()[2:] or value == 0
 
 
 def _signed(value: int) -> int:
@@ -38,7 +39,7 @@ def test_a_body_is_the_drivers_part_and_the_cores(seq: int, updated_at: int, mis
     stored = body.BodyMaker(STORAGE.bytes).body(part, text, seq, updated_at)
     if missing:
         stored = body.with_missing(stored, True)
-    assert body.framed(body.message(stored)) == stored
+    assert wire.framed(body.message(stored)) == stored
     maker = body.BodyMaker(STORAGE.bytes)
     old_part, core = maker.parts(stored)
     assert (old_part, body.core_id(core)) == (part, text)
@@ -61,7 +62,7 @@ def test_ids_are_in_the_order_of_rows_and_lie_with_their_array() -> None:
     assert sorted(minted) == minted
     assert {id_[:4] for _, id_ in minted} == {prefix}
     assert len({id_ for _, id_ in minted}) == 1000
-    assert [body.id_text(id_) for _, id_ in minted] == [text for text, _ in minted]
+    assert [wire.id_text(id_) for _, id_ in minted] == [text for text, _ in minted]
 
 
 def test_hosts_get_their_initiators() -> None:
@@ -80,7 +81,7 @@ def test_a_driver_part_knows_nothing_of_the_core(kind: str) -> None:
 
 def test_a_batch_gives_items_unparsed() -> None:
     items = [block_pb2.Volume(native_volume_id=f"v{number}").SerializeToString() for number in range(3)]
-    data = b"".join(body.framed(item) for item in items) + b"\x10\x01"
+    data = b"".join(wire.framed(item) for item in items) + b"\x10\x01"
     batch = Batch.FromString(data)
     assert list(batch.items) == items
     assert batch.complete

@@ -10,7 +10,6 @@ from sqlalchemy import bindparam, insert, select, update
 
 from delphis.type.v1 import access_pb2
 from services.calls.errors import CallError
-from services.inventory import times, uuids
 from services.inventory.redaction import redacted
 from services.inventory.schema.storages import access_endpoints, access_infos, storages
 from services.inventory.storages.rows import Endpoint, not_found
@@ -19,6 +18,7 @@ from services.router.targets import ResolvedTarget
 from services.store.connection import Connection, Row
 from services.store.engine import Store
 from services.store.statement import statement
+from services.values import times, uuids
 from services.vault.errors import Undecryptable
 from services.vault.vault import Vault
 

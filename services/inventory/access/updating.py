@@ -11,7 +11,6 @@ from delphis.inventory.v1 import inventory_pb2
 from delphis.type.v1 import access_pb2
 from services.calls.errors import CallError, invalid
 from services.calls.method import Call
-from services.inventory import uuids
 from services.inventory.access import infos, rules
 from services.inventory.access.identity import endpoint_of, plain_keys
 from services.inventory.access.infos import AccessInfos, StoredAccess
@@ -22,6 +21,7 @@ from services.inventory.storages.duplicates import refuse_endpoint
 from services.inventory.storages.serials import set_serial
 from services.store.connection import Connection
 from services.store.engine import Store
+from services.values import uuids
 
 log = logging.getLogger(__name__)
 

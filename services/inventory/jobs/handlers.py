@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from delphis.inventory.v1 import job_pb2 as pb
 from services.calls.errors import CallError
 from services.calls.method import Call, Method, methods_of, unary
-from services.inventory import uuids
 from services.inventory.finishing import to_the_end
 from services.inventory.jobs import listing, progress, records
 from services.inventory.jobs.records import Job
@@ -15,6 +14,7 @@ from services.inventory.storages import rows
 from services.inventory.storages.syncing import Syncs, stop_sync
 from services.store.connection import Connection
 from services.store.engine import Store
+from services.values import uuids
 
 
 class JobService:

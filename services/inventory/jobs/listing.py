@@ -8,7 +8,6 @@ from typing import cast
 from sqlalchemy import ColumnElement, func, select
 
 from delphis.inventory.v1 import job_pb2 as pb
-from services.inventory import uuids
 from services.inventory.jobs import records
 from services.inventory.jobs.records import Job, not_found
 from services.inventory.schema.jobs import jobs
@@ -18,6 +17,7 @@ from services.listing.spec import Bind, Field, ListSpec
 from services.listing.values import enum_numbers, enum_value, integer_value, time_value
 from services.store.connection import Connection
 from services.store.engine import Store
+from services.values import uuids
 
 _ENUMS = {"type": pb.JobType.DESCRIPTOR, "state": pb.JobState.DESCRIPTOR}
 

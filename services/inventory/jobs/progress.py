@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from sqlalchemy import bindparam, select
 
 from delphis.inventory.v1 import job_pb2
-from services.inventory import times
 from services.inventory.kinds import KINDS, STORAGE
 from services.inventory.schema.storages import kind_states
 from services.inventory.sync.result import KindResult
 from services.store.connection import Connection, Row
 from services.store.statement import statement
+from services.values import times
 
 NEVER = job_pb2.KIND_OUTCOME_NEVER
 RUNNING = job_pb2.KIND_OUTCOME_RUNNING

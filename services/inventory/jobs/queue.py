@@ -8,12 +8,12 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from services.inventory import uuids
 from services.inventory.jobs import records
 from services.inventory.jobs.records import Job, Superseded
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import StoreFault
+from services.values import uuids
 
 log = logging.getLogger(__name__)
 

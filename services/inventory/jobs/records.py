@@ -10,11 +10,11 @@ from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
 from delphis.inventory.v1 import job_pb2
 from services.calls.errors import CallError
-from services.inventory import times, uuids
 from services.inventory.schema.jobs import jobs
 from services.store.connection import Connection, Row
 from services.store.presence import NOBODY, is_gone
 from services.store.statement import statement
+from services.values import times, uuids
 
 WAITING = job_pb2.JOB_STATE_WAITING
 RUNNING = job_pb2.JOB_STATE_RUNNING

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 
 import xxhash
 
-from services.inventory import times
 from services.store.errors import StoreFault
+from services.values import times
 
 log = logging.getLogger(__name__)
 

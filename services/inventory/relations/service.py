@@ -14,13 +14,13 @@ from sqlalchemy import bindparam, select
 from delphis.inventory.v1 import relation_pb2 as pb
 from services.calls.errors import CallError, invalid
 from services.calls.method import Call, Method, methods_of, unary
-from services.inventory import uuids
 from services.inventory.kinds import KINDS
 from services.inventory.relations.walk import Found, Start, Way, start_at, walk
 from services.inventory.schema.storages import storages
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.statement import statement
+from services.values import uuids
 
 MAX_DEPTH = 6
 MAX_PAGE = 1000

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Table, bindparam, select, text
 
-from services.inventory import uuids
 from services.inventory.kinds import KINDS, Kind
 from services.inventory.schema.storages import storages
 from services.inventory.storages.listing import STORAGES
@@ -16,6 +15,7 @@ from services.inventory.sync.rows import clean
 from services.listing.spec import Bind, Field, ListSpec
 from services.listing.values import enum_value, flag_value, integer_value, time_value
 from services.store.sequence import STEP
+from services.values import uuids
 
 OF_STORAGE = "storage."
 """Begins the names of the storage's own fields."""

@@ -10,7 +10,6 @@ from sqlalchemy import bindparam, select
 from delphis.inventory.v1 import resource_pb2
 from services.calls.errors import CallError
 from services.calls.method import Call, Method, Stream, Unary, methods_of, parse
-from services.inventory import uuids
 from services.inventory.kinds import KINDS, Kind
 from services.inventory.resources import hosts
 from services.inventory.resources.lists import list_of, shown
@@ -21,6 +20,7 @@ from services.listing.page import Listing, ListRequest, Page, UnknownMarker, lis
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.statement import statement
+from services.values import uuids
 
 
 def methods(store: Store) -> Iterator[Method]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, select
 
-from services.inventory import uuids
 from services.inventory.schema.changes import change_positions
 from services.inventory.schema.storages import storages
 from services.inventory.storages.rows import not_found
 from services.store.connection import Connection
 from services.store.statement import statement
+from services.values import uuids
 
 _NUMBER = statement(select(storages.c.no).where(storages.c.id == bindparam("id"), storages.c.deleted_at == 0))
 _KNOWN = statement(select(change_positions.c.storage_no).where(change_positions.c.storage_id == bindparam("id")))

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from delphis.inventory.v1 import inventory_pb2
 from services.calls.errors import CallError
-from services.inventory import times
 from services.inventory.jobs import records
 from services.inventory.jobs.records import Job
 from services.inventory.storages import rows
 from services.inventory.storages.serials import set_serial
 from services.inventory.storages.syncing import Started, start_sync, stop_sync
 from services.store.connection import Connection
+from services.values import times
 
 
 class Accepted(NamedTuple):

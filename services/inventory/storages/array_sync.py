@@ -12,7 +12,6 @@ from typing import NamedTuple
 from delphis.inventory.v1 import change_pb2
 from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError, reasons
-from services.inventory import times, uuids
 from services.inventory.jobs import records
 from services.inventory.jobs.progress import Progress
 from services.inventory.jobs.records import Job, Superseded
@@ -32,6 +31,7 @@ from services.router.router import Router
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import StoreFault
+from services.values import times, uuids
 
 log = logging.getLogger(__name__)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from services.calls.errors import CallError
-from services.inventory import uuids
 from services.inventory.storages import rows
 from services.inventory.storages.rows import Endpoint
 from services.registry.manifest import Pair
 from services.store.connection import Connection
+from services.values import uuids
 
 
 def refuse_serial(connection: Connection, pair: Pair, serial: str, *, but: int = 0) -> None:

@@ -9,7 +9,6 @@ from delphis.inventory.v1 import inventory_pb2 as pb
 from delphis.type.v1 import access_pb2, storage_pb2
 from services.calls.errors import CallError
 from services.calls.method import Call, Method, methods_of, unary
-from services.inventory import times, uuids
 from services.inventory.access import infos
 from services.inventory.access.updating import AccessUpdate
 from services.inventory.finishing import to_the_end
@@ -30,6 +29,7 @@ from services.registry.manifest import Pair
 from services.router.router import Router
 from services.store.connection import Connection
 from services.store.engine import Store
+from services.values import times, uuids
 
 
 class InventoryService:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from delphis.inventory.v1 import change_pb2
-from services.inventory import times, uuids
 from services.inventory.changes.recording import ChangeLog
 from services.inventory.kinds import STORAGE
 from services.inventory.storages.rows import StorageRow
 from services.store.connection import Connection
+from services.values import times, uuids
 
 
 def note(

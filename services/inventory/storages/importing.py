@@ -9,7 +9,6 @@ from delphis.inventory.v1 import change_pb2, inventory_pb2
 from delphis.type.v1 import access_pb2, storage_pb2
 from services.calls.errors import CallError, invalid
 from services.calls.method import Call
-from services.inventory import times, uuids
 from services.inventory.access import infos
 from services.inventory.access.identity import any_attribute_selects, endpoint_of, plain_keys
 from services.inventory.access.infos import AccessInfos, Sealed
@@ -28,6 +27,7 @@ from services.registry.manifest import Pair
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import DuplicateKey
+from services.values import times, uuids
 
 # A driver may be installed, or mended, after the storages that need it were taken over.
 _NO_DRIVER = (

@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, select
 
 from delphis.inventory.v1 import inventory_pb2 as pb
 from delphis.type.v1 import storage_pb2
-from services.inventory import times, uuids
 from services.inventory.access import infos
 from services.inventory.schema.storages import access_infos, storage_labels, storages
 from services.inventory.storages import messages, rows
@@ -19,6 +18,7 @@ from services.listing.values import enum_numbers, enum_value, is_label_key, time
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.wire import framed
+from services.values import times, uuids
 
 CHEAP_ROWS = 100
 """Pages of so many storages are put together in the event loop."""

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 from delphis.type.v1 import storage_pb2
-from services.inventory import times, uuids
 from services.inventory.kinds import CORE_FIELDS
 from services.inventory.storages.rows import StorageRow
+from services.values import times, uuids
 
 
 def driver_part(said: storage_pb2.Storage) -> bytes:

@@ -16,7 +16,6 @@ from delphis.inventory.v1 import change_pb2, inventory_pb2
 from delphis.type.v1 import access_pb2
 from services.calls.errors import CallError, invalid
 from services.calls.method import Call
-from services.inventory import times, uuids
 from services.inventory.access import infos
 from services.inventory.access.identity import endpoint_of, plain_keys
 from services.inventory.access.infos import AccessInfos
@@ -36,6 +35,7 @@ from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import DuplicateKey
 from services.store.statement import statement
+from services.values import times, uuids
 
 REQUEST_IDS_KEPT = times.DAY
 _REQUEST_ID = re.compile(r"[\x20-\x7e]{1,128}")

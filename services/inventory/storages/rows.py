@@ -10,10 +10,10 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError
-from services.inventory import times, uuids
 from services.inventory.schema.storages import access_endpoints, access_infos, storage_labels, storages
 from services.store.connection import Connection, Row
 from services.store.statement import Statement, sql, statement
+from services.values import times, uuids
 
 SYNCED = storage_pb2.SYNC_STATUS_SYNCED
 SYNCING = storage_pb2.SYNC_STATUS_SYNCING

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from delphis.inventory.v1 import change_pb2
 from delphis.type.v1 import storage_pb2
-from services.inventory import times
 from services.inventory.storages import messages, rows
 from services.inventory.storages.duplicates import refuse_serial
 from services.inventory.storages.history import note
 from services.inventory.storages.rows import StorageRow
 from services.registry.manifest import Pair
 from services.store.connection import Connection
+from services.values import times
 
 
 def set_serial(connection: Connection, row: StorageRow, serial: str) -> None:

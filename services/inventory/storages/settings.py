@@ -10,9 +10,9 @@ from google.protobuf.duration_pb2 import Duration
 from delphis.inventory.v1 import inventory_pb2
 from delphis.type.v1 import storage_pb2
 from services.calls.errors import invalid
-from services.inventory import times
 from services.inventory.storages import messages
 from services.inventory.storages.rows import StorageRow
+from services.values import times
 
 DEFAULT_INTERVAL = 15 * times.MINUTE
 LEAST_INTERVAL = 10 * times.SECOND

@@ -10,7 +10,6 @@ from functools import partial
 from delphis.inventory.v1 import job_pb2
 from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError
-from services.inventory import times, uuids
 from services.inventory.finishing import to_the_end
 from services.inventory.jobs import records
 from services.inventory.jobs.queue import JobQueue
@@ -23,6 +22,7 @@ from services.registry.manifest import Pair
 from services.router.router import Router
 from services.store.connection import Connection
 from services.store.engine import Store
+from services.values import times, uuids
 
 log = logging.getLogger(__name__)
 
