@@ -37,7 +37,7 @@ ACCESS_FIELDS = (
     _attribute("drift", "What changes between syncs, such as 'all' or '5%, removed=1, added=1'."),
     _attribute("drift_period_s", "Seconds between two changes; unset: each sync is one."),
     _attribute("fail", "What goes wrong, such as 'volumes:unavailable*1; disks:half'. Rules are joined by ';'."),
-    _attribute("alerts", "Number of alerts that the array lists.", default="0"),
+    _attribute("alerts", "Number of alerts that the array lists; none unless it is set."),
     _attribute("alert_list", "More alerts that it lists, such as '900 Critical A disk failed; 901 Minor'."),
     _attribute("trap_sources", "Addresses that its traps come from, such as '192.0.2.7, 192.0.2.8=Controller 0B'."),
     _attribute("mgmt_ips", "Management addresses of its controllers, joined by commas."),

@@ -20,7 +20,13 @@ _EPOCH = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 _GENERATED = (
     ("1001", "Disk failed", Severity.SEVERITY_MAJOR, AlertType.ALERT_TYPE_EQUIPMENT_ALARM, "disk"),
     ("1002", "Fan too slow", Severity.SEVERITY_MINOR, AlertType.ALERT_TYPE_ENVIRONMENTAL_ALARM, "controller"),
-    ("1003", "Pool nearly full", Severity.SEVERITY_WARNING, AlertType.ALERT_TYPE_QUALITY_OF_SERVICE_ALARM, "pool"),
+    (
+        "1003",
+        "Pool nearly full",
+        Severity.SEVERITY_WARNING,
+        AlertType.ALERT_TYPE_QUALITY_OF_SERVICE_ALARM,
+        "storage_pool",
+    ),
     ("1004", "Port lost its link", Severity.SEVERITY_CRITICAL, AlertType.ALERT_TYPE_COMMUNICATIONS_ALARM, "port"),
 )
 
