@@ -17,7 +17,7 @@ from services.inventory.sync import body
 from services.inventory.sync.difference import Difference
 from services.inventory.sync.spool import CHUNK, Spool, SpoolBudget
 from services.inventory.sync.wire import Batch, driver_part_class
-from services.store import wire
+from services.store import minting, wire
 
 STORAGE = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 SEQ = 1_795_366_290_483_554 << 8
@@ -35,7 +35,7 @@ def _signed(value: int) -> int:
 @given(st.integers(0, 2**59), st.integers(0, 2**51), st.booleans(), st.text(max_size=300))
 def test_a_body_is_the_drivers_part_and_the_cores(seq: int, updated_at: int, missing: bool, name: str) -> None:
     part = block_pb2.Volume(native_volume_id="v1", name=name).SerializeToString()
-    ((text, id_),) = body.mint(body.id_prefix(STORAGE.bytes), [seq])
+    ((text, id_),) = minting.mint(minting.id_prefix(STORAGE.bytes), [seq])
     stored = body.BodyMaker(STORAGE.bytes).body(part, text, seq, updated_at)
     if missing:
         stored = body.with_missing(stored, True)
@@ -57,8 +57,8 @@ def test_a_body_is_the_drivers_part_and_the_cores(seq: int, updated_at: int, mis
 
 
 def test_ids_are_in_the_order_of_rows_and_lie_with_their_array() -> None:
-    prefix = body.id_prefix(STORAGE.bytes)
-    minted = body.mint(prefix, range(SEQ, SEQ + 1000 * 256, 256))
+    prefix = minting.id_prefix(STORAGE.bytes)
+    minted = minting.mint(prefix, range(SEQ, SEQ + 1000 * 256, 256))
     assert sorted(minted) == minted
     assert {id_[:4] for _, id_ in minted} == {prefix}
     assert len({id_ for _, id_ in minted}) == 1000

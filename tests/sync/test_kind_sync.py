@@ -13,7 +13,6 @@ from delphis.inventory.v1 import change_pb2
 from delphis.type.v1 import block_pb2, hardware_pb2, host_pb2, storage_pb2
 from services.calls.errors import CallError
 from services.inventory.kinds import KINDS
-from services.inventory.sync.body import id_prefix
 from services.inventory.sync.cleanup import accept_removals, remove_resources
 from services.inventory.sync.kind_sync import sync_kind
 from services.inventory.sync.result import (
@@ -27,6 +26,7 @@ from services.inventory.sync.result import (
 )
 from services.store.connection import Connection
 from services.store.engine import Store
+from services.store.minting import id_prefix
 from services.store.statement import sql
 from tests.sync.arrays import HOUR, Array, mark_deleted, number_of
 

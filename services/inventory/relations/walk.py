@@ -17,8 +17,8 @@ from sqlalchemy import bindparam, select
 from delphis.type.v1 import options_pb2
 from services.inventory.kinds import KINDS, Kind, Reference
 from services.inventory.schema import resources as tables
-from services.inventory.sync.body import seq_of
 from services.store.connection import Connection
+from services.store.minting import seq_of
 from services.store.statement import Statement, statement
 
 Way = Literal["down", "up"]

@@ -15,10 +15,11 @@ from services.inventory.resources import hosts
 from services.inventory.resources.lists import list_of, shown
 from services.inventory.resources.reading import is_cheap, page_of
 from services.inventory.resources.storage import number_of
-from services.inventory.sync.body import message, seq_of
+from services.inventory.sync.body import message
 from services.listing.page import Listing, ListRequest, Page, UnknownMarker, listing
 from services.store.connection import Connection
 from services.store.engine import Store
+from services.store.minting import seq_of
 from services.store.statement import statement
 from services.values import uuids
 

@@ -6,11 +6,9 @@ a page is the rows' bytes joined.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
-import xxhash
-
+from services.store.minting import id_prefix
 from services.store.sequence import micros
 from services.store.wire import ITEM, framed, id_text, varint
 
@@ -22,35 +20,6 @@ _MISSING = b"\xe0\x0c\x01"  # field 204: true
 _FIXED = 3 + 36 + 3 + 36 + 15
 """Bytes of the core's part up to the time of creation: two ids and a time."""
 _INITIATORS = b"\x92\x0d"  # field 210
-
-
-def id_prefix(storage_id: bytes) -> bytes:
-    """The first 4 bytes of the ids of an array's resources, so that they lie together in every index."""
-    return xxhash.xxh32_digest(storage_id)
-
-
-def mint(prefix: bytes, numbers: Iterable[int]) -> list[tuple[str, bytes]]:
-    """Ids of new rows, as text and as 16 bytes.
-
-    Each is a UUID (version 8): the array's prefix, the row's number (60 bits, until the year 2112), 28 random bits.
-    """
-    numbers = list(numbers)
-    head = prefix.hex()
-    noise = os.urandom(4 * len(numbers)).hex()
-    found: list[tuple[str, bytes]] = []
-    at = 0
-    for number in numbers:
-        h = f"{number:015x}"
-        text = f"{head}-{h[:4]}-8{h[4:7]}-a{h[7:10]}-{h[10:]}{noise[at : at + 7]}"
-        found.append((text, bytes.fromhex(text.replace("-", ""))))
-        at += 8
-    return found
-
-
-def seq_of(id_: bytes) -> int:
-    """The number of the row with a minted id, by which it is found; 0, which no row has, for another id."""
-    h = id_.hex()
-    return int(h[8:12] + h[13:16] + h[17:20] + h[20:25], 16) if h[12] == "8" and h[16] == "a" else 0
 
 
 class _Stamps:

@@ -21,7 +21,7 @@ from services.inventory.changes.recording import ChangeLog
 from services.inventory.kinds import Kind
 from services.inventory.sync import states
 from services.inventory.sync.absent import Absent
-from services.inventory.sync.body import BodyMaker, core_id, mint
+from services.inventory.sync.body import BodyMaker, core_id
 from services.inventory.sync.members import Members
 from services.inventory.sync.reading import Answer
 from services.inventory.sync.removal import Answer as Loss
@@ -39,6 +39,7 @@ from services.inventory.sync.result import (
 from services.inventory.sync.rows import MAX_NATIVE_ID, clean, part_class_of, rows_of
 from services.inventory.sync.tombstones import Tombstone, Tombstones
 from services.store.connection import Connection, Row
+from services.store.minting import mint
 from services.store.wire import id_text
 
 WHOLE_ROWS = 10_000
