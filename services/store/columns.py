@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, TextClause
 from sqlalchemy import text as sql_text
 
+MAX_TEXT = 512
+"""Characters of a text that a column for filters and orders holds."""
 _TEXT = Text(collation="C").with_variant(Text(), "sqlite")
 
 # What only one database knows is in `info`, by the dialect's name, for `store.snapshot`: as arguments of Table and
@@ -15,6 +17,13 @@ COUNTED = {"sqlite": {"autoincrement": True}}
 """The table's row_number is never given twice, even after the last row was deleted."""
 KEYED = {"sqlite": {"with_rowid": False}}
 """The table lies in the order of its primary key."""
+
+
+def clean(value: str) -> str:
+    """The text as a column can hold it: PostgreSQL takes no NUL and no index entry of more than 2.7 KB."""
+    if len(value) > MAX_TEXT:
+        value = value[:MAX_TEXT]
+    return value.replace("\0", "") if "\0" in value else value
 
 
 def integer(name: str, *, default: int | None = 0, **options: Any) -> Column[Any]:

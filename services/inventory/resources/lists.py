@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Table, bindparam, select, text
 from services.inventory.kinds import KINDS, Kind
 from services.inventory.schema.storages import storages
 from services.inventory.storages.listing import STORAGES
-from services.inventory.sync.rows import clean
 from services.listing.spec import Bind, Field, ListSpec
 from services.listing.values import enum_value, flag_value, integer_value, time_value
+from services.store.columns import clean
 from services.store.minting import seq_of
 from services.store.sequence import STEP
 from services.values import uuids

@@ -28,19 +28,12 @@ from sqlalchemy import (
 from services.inventory.kinds import KINDS, Kind
 from services.inventory.sync.difference import Difference
 from services.inventory.sync.wire import driver_part_class
+from services.store.columns import MAX_TEXT, clean
 from services.store.connection import Connection, Row
 from services.store.statement import Statement, statement
 
-MAX_TEXT = 512
 """Characters of a text that its column has, for filters and sorting; the message has all of it."""
 MAX_NATIVE_ID = 512
-
-
-def clean(value: str) -> str:
-    """The text as a column can hold it: PostgreSQL takes no NUL and no index entry of more than 2.7 KB."""
-    if len(value) > MAX_TEXT:
-        value = value[:MAX_TEXT]
-    return value.replace("\0", "") if "\0" in value else value
 
 
 def _type_name(column: Column[Any]) -> str:

@@ -36,8 +36,9 @@ from services.inventory.sync.result import (
     KindResult,
     StorageGone,
 )
-from services.inventory.sync.rows import MAX_NATIVE_ID, clean, part_class_of, rows_of
+from services.inventory.sync.rows import MAX_NATIVE_ID, part_class_of, rows_of
 from services.inventory.sync.tombstones import Tombstone, Tombstones
+from services.store.columns import clean
 from services.store.connection import Connection, Row
 from services.store.minting import mint
 from services.store.wire import id_text
