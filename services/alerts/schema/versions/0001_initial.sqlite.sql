@@ -1,3 +1,31 @@
+CREATE TABLE alert_events (
+    position INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    alert_seq BIGINT DEFAULT 0 NOT NULL,
+    storage_id BLOB NOT NULL,
+    type INTEGER DEFAULT 0 NOT NULL,
+    at BIGINT DEFAULT 0 NOT NULL,
+    body BLOB NOT NULL
+);
+
+CREATE INDEX alert_events_alert ON alert_events (alert_seq);
+
+CREATE TABLE alert_labels (
+    storage_id BLOB NOT NULL,
+    "key" TEXT NOT NULL,
+    value TEXT DEFAULT '' NOT NULL,
+    PRIMARY KEY (storage_id, "key")
+)
+ WITHOUT ROWID;
+
+CREATE INDEX alert_labels_value ON alert_labels ("key", value, storage_id);
+
+CREATE TABLE alert_log (
+    no INTEGER NOT NULL,
+    forgotten BIGINT DEFAULT 0 NOT NULL,
+    swept BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (no)
+);
+
 CREATE TABLE alert_polls (
     storage_id BLOB NOT NULL,
     supported INTEGER DEFAULT 0 NOT NULL,
@@ -15,12 +43,71 @@ CREATE TABLE alert_polls (
     PRIMARY KEY (storage_id)
 );
 
+CREATE TABLE alert_settings (
+    no INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (no)
+);
+
 CREATE TABLE alert_sources (
     storage_id BLOB NOT NULL,
     sources BLOB NOT NULL,
     read_at BIGINT DEFAULT 0 NOT NULL,
     PRIMARY KEY (storage_id)
 );
+
+CREATE TABLE alert_storages (
+    storage_id BLOB NOT NULL,
+    name TEXT DEFAULT '' NOT NULL,
+    vendor TEXT DEFAULT '' NOT NULL,
+    model TEXT DEFAULT '' NOT NULL,
+    serial_number TEXT DEFAULT '' NOT NULL,
+    labels TEXT DEFAULT '' NOT NULL,
+    PRIMARY KEY (storage_id)
+);
+
+CREATE TABLE alerts (
+    seq INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    storage_id BLOB NOT NULL,
+    "key" BLOB NOT NULL,
+    state INTEGER DEFAULT 0 NOT NULL,
+    severity INTEGER DEFAULT 0 NOT NULL,
+    category INTEGER DEFAULT 0 NOT NULL,
+    type INTEGER DEFAULT 0 NOT NULL,
+    origin INTEGER DEFAULT 0 NOT NULL,
+    acknowledged INTEGER DEFAULT 0 NOT NULL,
+    count BIGINT DEFAULT 0 NOT NULL,
+    vendor TEXT DEFAULT '' NOT NULL,
+    model TEXT DEFAULT '' NOT NULL,
+    alert_id TEXT DEFAULT '' NOT NULL,
+    alert_name TEXT DEFAULT '' NOT NULL,
+    sequence_number TEXT DEFAULT '' NOT NULL,
+    resource_type TEXT DEFAULT '' NOT NULL,
+    native_resource_id TEXT DEFAULT '' NOT NULL,
+    first_raised_at BIGINT DEFAULT 0 NOT NULL,
+    last_raised_at BIGINT DEFAULT 0 NOT NULL,
+    cleared_at BIGINT DEFAULT 0 NOT NULL,
+    occurred_at BIGINT DEFAULT 0 NOT NULL,
+    last_listed_at BIGINT DEFAULT 0 NOT NULL,
+    last_told_at BIGINT DEFAULT 0 NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (seq)
+);
+
+CREATE INDEX alerts_alert_id ON alerts (state, alert_id, last_raised_at);
+
+CREATE INDEX alerts_cleared ON alerts (cleared_at) WHERE state = 3;
+
+CREATE UNIQUE INDEX alerts_key ON alerts ("key") WHERE state = 2;
+
+CREATE INDEX alerts_severity ON alerts (state, severity, last_raised_at);
+
+CREATE INDEX alerts_state ON alerts (state, last_raised_at);
+
+CREATE INDEX alerts_storage ON alerts (state, storage_id, last_raised_at);
+
+CREATE INDEX alerts_vendor ON alerts (state, vendor, last_raised_at);
 
 CREATE TABLE engine_clocks (
     engine_id BLOB NOT NULL,
