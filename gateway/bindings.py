@@ -63,6 +63,11 @@ class Binding:
         return bool(self.method.server_streaming)
 
     @property
+    def raw(self) -> bool:
+        """Whether the answer has a type and bytes of its own, and is no JSON."""
+        return self.method.output_type.full_name == "google.api.HttpBody"
+
+    @property
     def resume_field(self) -> str:
         """The field with a stream's position, in the request and in each message; empty: it has none."""
         name = self.rest.resume_field
@@ -70,6 +75,13 @@ class Binding:
         fields = [end.fields_by_name.get(name) for end in ends]
         texts = [field for field in fields if field is not None and field.type == FieldDescriptor.TYPE_STRING]
         return name if len(texts) == len(ends) and not any(field.is_repeated for field in texts) else ""
+
+    @property
+    def header_fields(self) -> dict[str, str]:
+        """The fields that a header of the request sets, each with the header's name in lower case."""
+        named = options_pb2.request_header
+        fields = self.method.input_type.fields
+        return {field.name: text.lower() for field in fields if (text := field.GetOptions().Extensions[named])}
 
     @property
     def items(self) -> FieldDescriptor | None:

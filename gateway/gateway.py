@@ -11,7 +11,7 @@ from functools import partial
 
 import orjson
 
-from gateway import guard, health
+from gateway import guard, health, raw
 from gateway.backend import Backend
 from gateway.dialect import DELFIN, Dialect
 from gateway.exchange import Disconnected, Exchange, Receive, Scope, Send
@@ -178,9 +178,10 @@ class Gateway:
                     return without
         return found
 
-    def _read(self, exchange: Exchange, operation: Operation, request: HttpRequest) -> tuple[Reading, Ingress]:
+    def _read(self, exchange: Exchange, match: Match[Target], body: bytes) -> tuple[Reading, Ingress]:
         """What is to be called, and how."""
-        reading = operation.reader.read(request)
+        operation = match.target.operation
+        reading = operation.reader.read(HttpRequest(match.variables, exchange.query, body, exchange.headers))
         timeout = exchange.timeout()
         return reading, Ingress(
             exchange.token, exchange.request_id, operation.deadline if timeout is None else timeout, exchange.peer
@@ -188,11 +189,7 @@ class Gateway:
 
     async def _stream(self, exchange: Exchange, match: Match[Target], body: bytes) -> None:
         operation, backend = match.target.operation, match.target.backend
-        content_type = exchange.headers.get(b"content-type", b"") if body else b""
-        resume = exchange.headers.get(b"last-event-id", b"").decode("latin-1")
-        request = HttpRequest(match.variables, exchange.query, body, content_type, resume)
-        reading, ingress = self._read(exchange, operation, request)
-        writer = operation.exact_record_writer if exchange.wants_int64_text else operation.record_writer
+        reading, ingress = self._read(exchange, match, body)
 
         def failure(error: CallError) -> bytes:
             backend.saw(error)
@@ -200,6 +197,9 @@ class Gateway:
 
         try:
             answers = backend.invoker.stream(operation.path, reading.message, ingress)
+            if operation.raw:
+                return await self.streams.copy(exchange, answers)
+            writer = operation.exact_record_writer if exchange.wants_int64_text else operation.record_writer
             write = partial(writer.write, projection=reading.projection)
             await self.streams.serve(exchange, answers, write, failure)
         except CallError as error:
@@ -208,14 +208,14 @@ class Gateway:
 
     async def _call(self, exchange: Exchange, match: Match[Target], body: bytes) -> HttpAnswer:
         operation, backend = match.target.operation, match.target.backend
-        content_type = exchange.headers.get(b"content-type", b"") if body else b""
-        request = HttpRequest(match.variables, exchange.query, body, content_type)
-        reading, ingress = self._read(exchange, operation, request)
+        reading, ingress = self._read(exchange, match, body)
         try:
             answer = await backend.invoker.unary(operation.path, reading.message, ingress)
         except CallError as error:
             backend.saw(error)
             raise
+        if operation.raw:
+            return raw.answer(operation.binding, answer.body)
         writer = operation.exact_writer if exchange.wants_int64_text else operation.writer
         written = writer.write(answer.body, empty_list=reading.empty, projection=reading.projection)
         if answer.headers:

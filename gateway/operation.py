@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -42,9 +43,8 @@ class HttpRequest(NamedTuple):
     variables: dict[str, str]
     query: bytes
     body: bytes
-    content_type: bytes
-    resume: str = ""
-    """Where a stream is to go on, by `Last-Event-ID`."""
+    headers: Mapping[bytes, bytes]
+    """By their names in lower case."""
 
 
 class Reading(NamedTuple):
@@ -67,6 +67,7 @@ class Operation:
         self.dialect = binding.dialect
         self.deadline = binding.deadline
         self.streams = binding.streams
+        self.raw = binding.raw
         self.codecs = codecs
 
     @cached_property
@@ -110,7 +111,8 @@ class Reader:
             field = find_field(self._message, path)
             assert field is not None
             self._path_fields[path] = query.TextField(path, field, self._decoders)
-        taken = binding.path_fields | ({self._body} - {WHOLE, ""})
+        self._header_fields = {name: header.encode("ascii") for name, header in binding.header_fields.items()}
+        taken = binding.path_fields | ({self._body} - {WHOLE, ""}) | frozenset(self._header_fields)
         self._query = query.TextFields(self._message, self._decoders, taken)
         listed = self._delfin and binding.rest.list_key
         self._listing = Listing(self._message, binding.path_fields) if listed else None
@@ -142,8 +144,10 @@ class Reader:
             self._query.fill(message, pairs)
         if request.body or self._body:
             self._read_body(message, request)
-        if request.resume and self._resume_field:
-            setattr(message, self._resume_field, request.resume)
+        for name, header in self._header_fields.items():
+            setattr(message, name, request.headers.get(header, b"").decode("latin-1"))
+        if self._resume_field and (resume := request.headers.get(b"last-event-id")):
+            setattr(message, self._resume_field, resume.decode("latin-1"))
         try:
             return Reading(message.SerializeToString(), empty, projection)
         except EncodeError:  # a message of the old kind, proto2, lacks a required field
@@ -158,12 +162,12 @@ class Reader:
                     "MALFORMED_REQUEST_BODY", f"There is no body. {self._name} takes a JSON object.", metadata={}
                 )
             return
-        _check_content_type(request.content_type)
+        _check_content_type(request.headers.get(b"content-type", b""))
         value = jsontext.parse(request.body)
         if self._body == WHOLE:
-            for path in self._path_fields:
+            for path in (*self._path_fields, *self._header_fields):
                 if isinstance(value, dict) and path in value:
-                    raise invalid(path, "The path gives it already.")
+                    raise invalid(path, "The path or a header gives it already.")
             message.MergeFrom(self._decoders.read(self._message)(value, ""))
         else:
             field = self._message.fields_by_name[self._body]

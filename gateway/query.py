@@ -98,7 +98,7 @@ class TextFields:
             raise invalid(parameter, "It is an object: give its fields, as in a.b.")
         path = ".".join(one.name for one in fields)
         if path in self._taken or fields[0].name in self._taken:
-            raise invalid(parameter, "The path or the body gives it already.")
+            raise invalid(parameter, "The path, a header or the body gives it already.")
         return TextField(path, field, self._decoders)
 
     def fill(self, message: Any, pairs: list[tuple[str, str]]) -> None:

@@ -6,9 +6,12 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from google.api import httpbody_pb2
+
+from gateway import raw
 from gateway.exchange import Exchange
 from gateway.operation import Headers
 from gateway.records import Record
@@ -127,12 +130,27 @@ class Streams:
         Raises:
             CallError: The call failed before anything was answered.
         """
+        async with self._stream(exchange, answers) as stream:
+            await stream.run(write, failure, framing(exchange.headers.get(b"accept")))
+
+    async def copy(self, exchange: Exchange, answers: AsyncIterator[bytes]) -> None:
+        """Answers a request with the bytes of a stream of `google.api.HttpBody`.
+
+        Raises:
+            CallError: The call failed before anything was answered. Later the connection is cut: there is no other way
+                to say that the answer is not complete.
+        """
+        async with self._stream(exchange, answers) as stream:
+            await stream.copy()
+
+    @asynccontextmanager
+    async def _stream(self, exchange: Exchange, answers: AsyncIterator[bytes]) -> AsyncIterator[_Stream]:
         end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ends.add(end)
         gone = asyncio.ensure_future(exchange.gone())
         stream = _Stream(exchange, answers, self._settings, (gone, end))
         try:
-            await stream.run(write, failure, framing(exchange.headers.get(b"accept")))
+            yield stream
         finally:
             self._ends.discard(end)
             gone.cancel()
@@ -194,7 +212,7 @@ class _Stream:
         headers: Headers = [(b"content-type", form.content_type), (b"x-accel-buffering", b"no")]
         await self._exchange.start_stream(headers)
 
-    async def _next(self, seconds: float) -> bytes | None:
+    async def _next(self, seconds: float | None) -> bytes | None:
         """The next message; None where none comes in time."""
         if self._pull is None:
             self._pull = asyncio.ensure_future(_anext(self._answers))
@@ -224,6 +242,32 @@ class _Stream:
             raise _Ended from None
         if self._gone.done():
             raise _Ended
+
+    async def copy(self) -> None:
+        """Passes the bytes on, until the call or the reader ends it, or the server stops."""
+        with suppress(_Ended):
+            body = await self._part()
+            await self._exchange.start_stream(raw.headers(body) if body is not None else [])
+            if self._exchange.method != "HEAD":
+                try:
+                    while body is not None:
+                        if body.data:
+                            await self._send(body.data)
+                        body = await self._part()
+                except CallError as error:
+                    log.warning("request %s: its answer is cut off: %s", self._exchange.request_id, error.message)
+                    self._exchange.abort()
+                    return
+            await self._exchange.end_stream()
+
+    async def _part(self) -> httpbody_pb2.HttpBody | None:
+        """The next message, whenever it comes; None at the end."""
+        try:
+            while (data := await self._next(None)) is None:
+                pass
+        except _Complete:
+            return None
+        return raw.read(data)
 
     def _hurry(self, _: object) -> None:
         """The server stops: a reader who takes nothing is not waited for."""

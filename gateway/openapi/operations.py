@@ -41,7 +41,12 @@ class OperationWriter:
         operation["summary"] = prose.summary or method.name
         operation["description"] = _description(prose, scope if self._login else "")
         parameters = Parameters(self._comments, schemas)
-        listed = [*parameters.path(binding, path_parameters), *parameters.query(binding), *own.common(binding)]
+        listed = [
+            *parameters.path(binding, path_parameters),
+            *parameters.query(binding),
+            *parameters.headers(binding),
+            *own.common(binding),
+        ]
         if listed:
             operation["parameters"] = listed
         body = self._body(binding, schemas)
@@ -65,7 +70,7 @@ class OperationWriter:
         request = binding.method.input_type
         needed = binding.dialect.delfin and not binding.template.verb
         if binding.body == WHOLE:
-            without = frozenset(path.split(".")[0] for path in binding.path_fields)
+            without = frozenset(path.split(".")[0] for path in binding.path_fields) | frozenset(binding.header_fields)
             schema = schemas.reference(request, sent=True, without=without)
             needed = needed or any(is_required(field) for field in request.fields if field.name not in without)
             return self._request(schema, "", required=needed)
@@ -93,6 +98,9 @@ class OperationWriter:
             "headers": headers,
         }
         if rest.empty_body:
+            return {status: response}
+        if binding.raw:
+            response["content"] = {"*/*": {"schema": {}}}
             return {status: response}
         if binding.method.server_streaming:
             response["content"] = self._stream(binding, schemas)

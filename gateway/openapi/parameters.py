@@ -16,6 +16,7 @@ from gateway.wellknown_decode import TEXTUAL
 
 Parameter = dict[str, Any]
 _MAX_DEPTH = 4
+_OTHERWISE_TOLD = frozenset({"accept", "authorization", "content-type"})
 
 SORT_DIRECTION = "SortDirection"
 
@@ -114,7 +115,7 @@ class Parameters:
         if binding.body == WHOLE:
             return
         request = binding.method.input_type
-        taken = binding.path_fields | ({binding.body} - {""})
+        taken = binding.path_fields | ({binding.body} - {""}) | frozenset(binding.header_fields)
         delfin_list = binding.dialect.delfin and bool(binding.rest.list_key)
         own = {field.name for field in request.fields}
         if delfin_list:
@@ -134,6 +135,18 @@ class Parameters:
             yield parameter
         if delfin_list:
             yield from self._equalities(binding, own)
+
+    def headers(self, binding: Binding) -> Iterator[Parameter]:
+        """Those of the request's headers; not of headers that OpenAPI tells in other ways."""
+        for name, header in binding.header_fields.items():
+            if header not in _OTHERWISE_TOLD:
+                field = binding.method.input_type.fields_by_name[name]
+                parameter: Parameter = {
+                    "name": header,
+                    "in": "header",
+                    "schema": self._schemas.single(field, sent=True),
+                }
+                yield described(parameter, self._comments.of(field.full_name))
 
     def _equalities(self, binding: Binding, own: set[str]) -> Iterator[Parameter]:
         """Those that keep the items in which a field equals the value."""

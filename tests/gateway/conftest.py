@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.gateway import GatewaySettings
+from tests.gateway.foreign import foreign
 from tests.gateway.support import Running, running
 from tests.support.stores import postgres_cluster, store
 
-__all__ = ["postgres_cluster", "store"]
+__all__ = ["foreign", "postgres_cluster", "store"]
 
 
 @pytest.fixture(scope="package")

@@ -8,15 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
-from google.api import annotations_pb2, http_pb2
+from google.api import annotations_pb2, http_pb2, httpbody_pb2
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, field_mask_pb2, timestamp_pb2, wrappers_pb2
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import status_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from delphis.type.v1 import options_pb2
+
 PACKAGE = "acme.library.v1"
-STREAMS = ("Follow", "Lend", "FollowTitles")
+STREAMS = ("Follow", "Lend", "FollowTitles", "ReadAloud")
 _TYPES = {
     "string": Field.TYPE_STRING,
     "int32": Field.TYPE_INT32,
@@ -54,6 +56,7 @@ def file(*, more_paths: bool = False) -> descriptor_pb2.FileDescriptorProto:
     proto.dependency.extend(
         [
             "google/api/annotations.proto",
+            "google/api/httpbody.proto",
             "google/protobuf/timestamp.proto",
             "google/protobuf/field_mask.proto",
             "google/protobuf/wrappers.proto",
@@ -63,6 +66,7 @@ def file(*, more_paths: bool = False) -> descriptor_pb2.FileDescriptorProto:
     for number, name in enumerate(("GENRE_UNSPECIFIED", "GENRE_CRIME", "GENRE_POETRY")):
         genre.value.add(name=name, number=number)
     messages = {
+        "ReadBookRequest": ["string name", "string format", "string seal"],
         "Author": ["string full_name", "Author teacher"],
         "Book": [
             "oneof string cover_text",
@@ -88,6 +92,10 @@ def file(*, more_paths: bool = False) -> descriptor_pb2.FileDescriptorProto:
         message = proto.message_type.add(name=name)
         for number, spec in enumerate(fields, 1):
             _field(message, number, spec)
+        if name == "ReadBookRequest":
+            for field, header in ((message.field[1], "Accept"), (message.field[2], "X-Seal")):
+                field_options: Any = field.options
+                field_options.Extensions[options_pb2.request_header] = header
     service = proto.service.add(name="Library")
     rules = {
         "GetBook": ("GetBookRequest", "Book", http_pb2.HttpRule(get="/library/{name=shelves/*/books/*}")),
@@ -111,12 +119,16 @@ def file(*, more_paths: bool = False) -> descriptor_pb2.FileDescriptorProto:
             "ListBooksResponse",
             http_pb2.HttpRule(get="/library/titles:follow", response_body="books"),
         ),
+        "ReadBook": ("ReadBookRequest", ".google.api.HttpBody", http_pb2.HttpRule(get="/library/text/{name}")),
+        "ReadAloud": ("ReadBookRequest", ".google.api.HttpBody", http_pb2.HttpRule(get="/library/voice/{name}")),
         "Plain": ("GetBookRequest", "Book", None),
     }
     if more_paths:
         rules["Burn"] = ("GetBookRequest", "Book", http_pb2.HttpRule(post="/library/{name=shelves/*}:burn", body="*"))
     for name, (request, answer, rule) in rules.items():
         method = service.method.add(name=name, input_type=f".{PACKAGE}.{request}", output_type=f".{PACKAGE}.{answer}")
+        if answer.startswith("."):
+            method.output_type = answer
         method.server_streaming = name in STREAMS
         if rule is not None:
             options: Any = method.options
@@ -129,7 +141,8 @@ class Library:
 
     def __init__(self, *, more_paths: bool = False) -> None:
         self.pool = descriptor_pool.DescriptorPool()
-        needed = (descriptor_pb2, timestamp_pb2, field_mask_pb2, wrappers_pb2, any_pb2, http_pb2, annotations_pb2)
+        wellknown = (descriptor_pb2, timestamp_pb2, field_mask_pb2, wrappers_pb2, any_pb2)
+        needed = (*wellknown, http_pb2, annotations_pb2, httpbody_pb2)
         for module in needed:
             self.pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
         self.pool.AddSerializedFile(file(more_paths=more_paths).SerializeToString())

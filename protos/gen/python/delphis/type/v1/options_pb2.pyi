@@ -202,6 +202,7 @@ REFERENCES_FIELD_NUMBER: _builtins.int
 RESPONSE_HEADER_FIELD_NUMBER: _builtins.int
 EMPTY_OBJECT_FIELD_NUMBER: _builtins.int
 EXAMPLE_FIELD_NUMBER: _builtins.int
+REQUEST_HEADER_FIELD_NUMBER: _builtins.int
 TEXT_FIELD_NUMBER: _builtins.int
 CODE_FIELD_NUMBER: _builtins.int
 HTTP_STATUS_FIELD_NUMBER: _builtins.int
@@ -229,6 +230,10 @@ object instead of null where it is unset.
 """
 example: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
 """An example of the value, as JSON. The REST API's description shows it."""
+request_header: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
+"""Over REST the field, a text, is taken from this header of the request instead
+of from the query or the body.
+"""
 text: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, _builtins.str]
 """The text of the value on the wire of the REST API. Where it is absent, the
 text is the value's name without the enum's prefix, in lower case. Texts
