@@ -1,0 +1,75 @@
+"""Calls of the core: of arrays through its router, of the inventory and the registry."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from delphis.driver.v1 import storage_driver_pb2
+from services.calls.errors import CallError
+from services.calls.method import options_of
+
+Answer = TypeVar("Answer", bound=Message)
+
+_DRIVER = storage_driver_pb2.DESCRIPTOR.services_by_name["StorageDriver"]
+DEADLINES = {method.name: options_of(method).default_deadline for method in _DRIVER.methods}
+"""Seconds that a call of an array may take."""
+
+
+class Core:
+    """The core as this process sees it. Errors of calls are CallErrors, those of the transport too."""
+
+    def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
+        """`token` is the one of Delphis' own processes."""
+        self._channel = channel
+        self._metadata = (("authorization", f"Bearer {token}"),)
+
+    async def ask(self, path: str, request: Message, answer: type[Answer], *, timeout: float) -> Answer:
+        """Calls a unary method, such as `/delphis.inventory.v1.StorageService/GetStorage`."""
+        method = self._channel.unary_unary(
+            path, request_serializer=_serialised, response_deserializer=answer.FromString
+        )
+        try:
+            return await method(request, timeout=timeout, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            raise CallError.from_rpc_error(error) from None
+
+    async def stream(
+        self, path: str, request: Message, answer: type[Answer], *, timeout: float | None
+    ) -> AsyncIterator[Answer]:
+        """Calls a method that answers a stream."""
+        method = self._channel.unary_stream(
+            path, request_serializer=_serialised, response_deserializer=answer.FromString
+        )
+        call = method(request, timeout=timeout, metadata=self._metadata)
+        try:
+            async for message in call:
+                yield message
+        except grpc.aio.AioRpcError as error:
+            raise CallError.from_rpc_error(error) from None
+        finally:
+            call.cancel()
+
+    async def ask_array(self, name: str, request: Message, answer: type[Answer]) -> Answer:
+        """Calls a unary method of StorageDriver; the request's target names the storage."""
+        return await self.ask(_path(name), request, answer, timeout=DEADLINES[name])
+
+    def list_from_array(self, name: str, request: Message, answer: type[Answer]) -> AsyncIterator[Answer]:
+        """Calls a method of StorageDriver that answers a stream."""
+        return self.stream(_path(name), request, answer, timeout=DEADLINES[name])
+
+
+def target(storage_id: str) -> storage_driver_pb2.Target:
+    """Whom a call of an array means."""
+    return storage_driver_pb2.Target(storage_id=storage_id)
+
+
+def _path(name: str) -> str:
+    return f"/{_DRIVER.full_name}/{name}"
+
+
+def _serialised(message: Message) -> bytes:
+    return message.SerializeToString()
