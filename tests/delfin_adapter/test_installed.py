@@ -65,6 +65,72 @@ class AcmeDriver(driver.StorageDriver):
 }
 
 
+# What Delfin's modules use of the library of settings.
+SETTINGS = {
+    "oslo_config/__init__.py": "",
+    "oslo_config/cfg.py": """
+class DuplicateOptError(Exception):
+    pass
+
+
+class StrOpt:
+    def __init__(self, name, default=None):
+        self.name, self.default = name, default
+
+
+class _Conf(dict):
+    def register_opt(self, option, group=None):
+        if option.name in self and self[option.name] is not option:
+            raise DuplicateOptError(option.name)
+        self[option.name] = option
+
+    def unregister_opt(self, option, group=None):
+        del self[option.name]
+
+    def set_override(self, name, value):
+        self[name].default = value
+
+    def __getattr__(self, name):
+        return self[name].default
+
+
+CONF = _Conf()
+""",
+    "delfin/exception.py": "class DelfinException(Exception):\n    pass\n",
+    "delfin/common/__init__.py": "",
+    "delfin/common/config.py": """
+from oslo_config import cfg
+
+cfg.CONF.register_opt(cfg.StrOpt("delfin_cryptor", default="no.such.class"))
+cfg.CONF.register_opt(cfg.StrOpt("ca_path", default=""))
+BROKEN
+""",
+    "delfin/cryptor.py": """
+import importlib
+
+from oslo_config import cfg
+
+place, _, name = cfg.CONF.delfin_cryptor.rpartition(".")
+chosen = getattr(importlib.import_module(place), name)
+encode, decode = chosen.encode, chosen.decode
+""",
+    "set_driver.py": """
+from delfin.ORDER import FIRST
+from delfin.common import config
+from delfin import cryptor
+
+
+class SetDriver:
+    def __init__(self, **kwargs):
+        self.number = cryptor.encode(9)
+        self.password = cryptor.decode(kwargs["rest"]["password"])
+
+    def get_storage(self, context):
+        return {"serial_number": cryptor.decode(self.number), "name": str(config.CONF.ca_path == "")}
+""",
+}
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     """A folder of installed packages."""
@@ -98,6 +164,20 @@ def test_where_delfin_lacks_something_the_stand_in_has_it(site: Path) -> None:
         storage = running.answer("GetStorage", made_up()).storage
         assert (storage.name, storage.status) == ("translated: acme", 2)
         assert running.ask("ListStoragePools", made_up()).reason == "STORAGE_BACKEND_EXCEPTION"
+
+
+@pytest.mark.parametrize("order", [("cryptor", "encode"), ("common", "config")], ids=["cryptor", "settings"])
+@pytest.mark.parametrize("broken", ["CONF = cfg.CONF", "import no_such_middleware"], ids=["whole", "broken"])
+def test_settings_of_an_installed_delfin(site: Path, order: tuple[str, str], broken: str) -> None:
+    """Whichever module comes first, the settings are registered once, and an array's session id may be a number."""
+    for name, text in SETTINGS.items():
+        file = site / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text.replace("ORDER", order[0]).replace("FIRST", order[1]).replace("BROKEN", broken))
+    with host("set_driver:SetDriver", "--path", str(site)) as running:
+        assert running.info().load_error == ""
+        storage = running.answer("GetStorage", made_up()).storage
+        assert (storage.serial_number, storage.name) == ("9", "True")
 
 
 def test_list_says_what_is_installed_and_what_it_lacks(site: Path) -> None:

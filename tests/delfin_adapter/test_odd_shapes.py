@@ -168,3 +168,47 @@ def test_metrics(odd: Host, array: AccessInfo) -> None:
     assert not answer.complete
     assert "furlongs" in warned(answer)
     assert not odd.answer("GetLatestPerfTimestamp", array).HasField("timestamp")
+
+
+@pytest.fixture(scope="module")
+def odder() -> Generator[Host, None, None]:
+    with host("odder:OdderDriver") as running:
+        yield running
+
+
+def test_members_of_enums_and_dicts_of_rows(odder: Host, array: AccessInfo) -> None:
+    storage = odder.answer("GetStorage", array).storage
+    assert (storage.serial_number, storage.status) == ("4711", StorageStatus.STORAGE_STATUS_NORMAL)
+    assert storage.total_capacity == 100
+    answer = odder.answer("ListVolumes", array)
+    volumes = items(answer, "native_volume_id")
+    assert sorted(volumes) == ["a", "b"]
+    assert volumes["a"].status == VolumeStatus.VOLUME_STATUS_NORMAL
+    assert answer.complete
+    [group] = odder.answer("ListVolumeGroups", array).items
+    assert (group.native_volume_group_id, list(group.volumes)) == ("g", ["a"])
+
+
+def test_an_exception_without_its_argument(odder: Host, array: AccessInfo) -> None:
+    failed = odder.ask("ListStoragePools", array)
+    assert (failed.reason, failed.message) == ("STORAGE_BACKEND_EXCEPTION", "The array failed")
+
+
+def test_times_in_words(odder: Host, array: AccessInfo) -> None:
+    alerts = odder.answer("ListAlerts", array).items
+    assert [alert.occur_time.seconds for alert in alerts] == [1_704_067_200] * 4
+
+
+def test_an_alert_is_cleared_by_a_driver_that_asks_a_dict(odder: Host, array: AccessInfo) -> None:
+    answer = odder.answer("ClearAlert", array, sequence_numbers=["5", "6"])
+    assert [failure.native_id for failure in answer.failures] == ["6"]
+
+
+def test_metrics_by_name_only(odder: Host, array: AccessInfo) -> None:
+    [group] = odder.answer("GetCapabilities", array).capabilities.resource_metrics
+    assert [(metric.name, metric.unit) for metric in group.metrics] == [("iops", "1/s"), ("throughput", "By/s")]
+    begin, end = Timestamp(seconds=1_704_067_200), Timestamp(seconds=1_704_067_260)
+    answer = odder.answer("CollectPerfMetrics", array, begin_time=begin, end_time=end)
+    [batch] = answer.items
+    assert (list(batch.native_ids), list(batch.metrics), list(batch.values)) == (["a"], ["iops"], [3.0])
+    assert answer.complete

@@ -141,7 +141,7 @@ def _list_alerts(self: HostedDriver, context: Context, begin: datetime | None, e
 def _clear_alert(self: HostedDriver, context: Context, sequence_number: str) -> None:
     try:
         self.array.call(context, "clear_alert", sequence_number)
-    except TypeError:
+    except (TypeError, AttributeError):
         # Some look into an alert that they expect as a dict.
         self.array.call(context, "clear_alert", {"alert_id": sequence_number, "sequence_number": sequence_number})
 

@@ -87,7 +87,7 @@ def capabilities(answer: Any, notes: Notes) -> Capabilities:
         found.retention.FromSeconds(int(retention))
     interval = answer.get("collect_interval")
     for word, measured in _by_kind(answer, notes).items():
-        kind = kinds.kind_of(str(word))
+        kind, measured = kinds.kind_of(str(word)), _described(measured)
         if kind is None or not isinstance(measured, Mapping):
             notes.odd("resource_metrics", "names no kind of resource, or no metrics: left out", word)
             continue
@@ -116,11 +116,19 @@ def _by_kind(answer: Mapping[Any, Any], notes: Notes) -> Mapping[Any, Any]:
     return {}
 
 
+def _described(measured: Any) -> Any:
+    """Metrics with what is said of them, of a list of names too."""
+    if isinstance(measured, (list, tuple, set)) and all(isinstance(name, str) for name in measured):
+        return {name: {"unit": usual_unit(name), "description": name} for name in measured}
+    return measured
+
+
 def wanted(asked: Sequence[ResourceMetrics], answer: Any) -> dict[str, dict[str, Any]]:
     """What collect_perf_metrics is to read, as it wants to be told: the driver's own words for what is asked."""
     known = answer.get("resource_metrics") if isinstance(answer, Mapping) else None
     own: dict[str, dict[str, Any]] = {}
     for word, measured in known.items() if isinstance(known, Mapping) else ():
+        measured = _described(measured)
         own[str(word)] = dict(measured) if isinstance(measured, Mapping) else {}
     if not asked:
         return own

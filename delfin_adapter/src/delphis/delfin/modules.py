@@ -13,6 +13,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from delphis.delfin import delfin_settings
 
@@ -83,6 +84,9 @@ class _Fallback(Loader):
         self._real = real
         self._ours = ours
         self._stood_in = stood_in
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)  # the source for tracebacks, data beside the module
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._real.create_module(spec)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+from enum import Enum
 from typing import Any
 
 _NUMBER = re.compile(r"\s*(-?\d[\d,]*(?:\.\d+)?|-?\.\d+)\s*([A-Za-z/%]*)\s*")
@@ -25,10 +26,14 @@ class Unreadable(Exception):
 
 
 def alone(value: Any) -> Any:
-    """The value in a list or tuple of one; other values as they are."""
-    while isinstance(value, (list, tuple)) and len(value) == 1:
-        value = value[0]
-    return value
+    """The value in a list or tuple of one, or of a member of an enum; other values as they are."""
+    while True:
+        if isinstance(value, (list, tuple)) and len(value) == 1:
+            value = value[0]
+        elif isinstance(value, Enum):
+            value = value.value
+        else:
+            return value
 
 
 def text(value: Any) -> str | None:

@@ -13,6 +13,7 @@ from delphis.sdk import MetricBatch
 
 _NAN = math.nan
 _NUMBERS = frozenset({int, float})
+_ORDER = ("name", "labels", "values")
 
 
 # Resource, metric, what its values are multiplied by, its values by time.
@@ -58,7 +59,8 @@ def _series(item: Any, notes: Notes) -> tuple[str, _Series] | None:
             raise TypeError("no resource, or no values")
     except (TypeError, ValueError, KeyError, AttributeError, odd_values.Unreadable):
         found = rows.as_row(item)
-        if found is not None and not isinstance(item, tuple) and {"name", "labels", "values"} <= found.keys():
+        ordered = isinstance(item, tuple) and found is not None and tuple(found) == _ORDER
+        if found is not None and not ordered and set(_ORDER) <= found.keys():
             return _series((found["name"], found["labels"], found["values"]), notes)
         notes.lacks("item", "is no (name, labels, values): left out", item)
         return None

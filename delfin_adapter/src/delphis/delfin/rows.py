@@ -323,6 +323,9 @@ def listed(answer: Any, notes: Notes) -> list[Any]:
         if not answer:
             notes.odd("list", "is an empty dict: taken for an empty list")
             return []
+        if all(isinstance(row, Mapping) for row in answer.values()):
+            notes.odd("list", "is a dict of rows: taken for a list of them")
+            return list(answer.values())
         notes.odd("list", "is one dict: taken for a row")
         return [answer]
     if isinstance(answer, (str, bytes)) or not isinstance(answer, Iterable):

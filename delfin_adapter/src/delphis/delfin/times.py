@@ -12,15 +12,22 @@ _LAST_MS = 253_402_300_799_000
 
 
 def milliseconds(value: Any) -> int | None:
-    """ms since 1970, of a number in ms or s or a text of one; None where it is no time."""
+    """ms since 1970, of a number in ms or s, a text of one, or a date; None where it is no time."""
     try:
-        number = float(value)
+        number = float(_seconds(value) if isinstance(value, datetime) else value)
     except (TypeError, ValueError):
-        return None
+        try:
+            number = _seconds(datetime.fromisoformat(str(value)))
+        except (TypeError, ValueError):
+            return None
     if not math.isfinite(number) or number <= 0:
         return None
     found = int(number) if number >= _FIRST_MS else int(number * 1000)
     return found if found <= _LAST_MS else None
+
+
+def _seconds(when: datetime) -> float:
+    return (when if when.tzinfo is not None else when.replace(tzinfo=UTC)).timestamp()
 
 
 def moment(ms: int) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 
@@ -23,8 +24,8 @@ class DelfinException(Exception):
     def _sentence(self, args: tuple[Any, ...]) -> str:
         try:
             return self.msg_fmt.format(*args)
-        except (IndexError, KeyError):
-            return " ".join([self.msg_fmt, *map(str, args)])
+        except (IndexError, KeyError):  # raised without what the sentence wants
+            return " ".join([*re.sub(r"\{.*?\}", "", self.msg_fmt).rstrip(" :").split(), *map(str, args)])
 
     @property
     def error_code(self) -> str:
