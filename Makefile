@@ -43,6 +43,7 @@ format: setup  ## format Python and proto files
 proto: setup  ## regenerate protos/gen/python and docs/reference from protos/delphis
 	$(PY) protos/generate.py
 	$(PY) protos/generate_reference.py
+	$(PY) protos/generate_metrics.py
 
 bench: setup  ## measure, and print the table of README.md
 	$(PY) -m benchmarks $(ARGS)

@@ -21,7 +21,12 @@ TYPED = (
     *("services", "gateway", "drivers", "driver_host/src", "cli/src", "delfin_adapter/src"),
     *("tests", "benchmarks", "examples", "deploy", ".ci"),
 )
-GENERATORS = ("protos/generate.py", "protos/generate_reference.py", "cli/generate_reference.py")
+GENERATORS = (
+    "protos/generate.py",
+    "protos/generate_reference.py",
+    "protos/generate_metrics.py",
+    "cli/generate_reference.py",
+)
 
 # Who may not import what of ours. A driver sees only the SDK and the contract; the wheels never see the application.
 FORBIDDEN = {
@@ -165,6 +170,7 @@ def checks() -> dict[str, Check]:
         "ruff format": tool("ruff", "format", "--check", "--quiet", "--diff", "."),
         "generated files are current": tool("python", "protos/generate.py", "--check"),
         "contract reference": tool("python", "protos/generate_reference.py", "--check"),
+        "table of metrics": tool("python", "protos/generate_metrics.py", "--check"),
         "command line reference": tool("python", "cli/generate_reference.py", "--check"),
         "buf lint": tool("buf", "lint"),
         "buf format": tool("buf", "format", "--diff", "--exit-code", "--exclude-path", "protos/google"),

@@ -38,6 +38,9 @@ def filled(descriptor: Descriptor, number: int = 1, depth: int = 3) -> Any:
     if descriptor.full_name == "google.protobuf.Duration":
         message.seconds = 900 + number
         return message
+    if descriptor.full_name == "google.protobuf.Struct":
+        message.update({"a name": {"a value": number, "none": None}, "list": [number * 1.5, "a text", True]})
+        return message
     for field in descriptor.fields:
         if field.containing_oneof is not None and field is not field.containing_oneof.fields[0]:
             continue

@@ -23,6 +23,7 @@ WRAPPERS = frozenset(
 )
 _INT64_WRAPPERS = frozenset({"google.protobuf.Int64Value", "google.protobuf.UInt64Value"})
 _CAMEL = re.compile(r"_([a-z0-9])")
+_EXACT = 2**53
 
 
 class Lookup(Protocol):
@@ -105,7 +106,7 @@ def camel(path: str) -> str:
 
 
 def _struct(message: Any) -> dict[str, Any]:
-    return {key: _value(message.fields[key]) for key in message.fields}
+    return {key: _value(message.fields[key]) for key in sorted(message.fields)}
 
 
 def _value(message: Any) -> Any:
@@ -113,12 +114,17 @@ def _value(message: Any) -> Any:
     if kind is None or kind == "null_value":
         return None
     if kind == "number_value":
-        return finite(message.number_value)
+        return _number(message.number_value)
     if kind == "struct_value":
         return _struct(message.struct_value)
     if kind == "list_value":
         return [_value(item) for item in message.list_value.values]
     return getattr(message, kind)
+
+
+def _number(value: float) -> Any:
+    """Struct knows no integers; JSON's readers often do."""
+    return int(value) if value.is_integer() and abs(value) < _EXACT else finite(value)
 
 
 def _any(message: Any, lookup: Lookup) -> dict[str, Any]:

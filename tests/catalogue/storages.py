@@ -67,10 +67,16 @@ def _names(world: World, reply: Reply, name: str) -> None:
 def _capable(_: World, reply: Reply) -> None:
     assert list(reply.json) == ["metadata", "spec"]
     assert reply.json["metadata"] == {"vendor": "test_vendor", "model": "test_model"}
-    assert reply.json["spec"]["is_historic"] is True
-    (volumes,) = reply.json["spec"]["resource_metrics"]
-    assert [metric["name"] for metric in volumes["metrics"]] == ["iops"]
-    assert volumes["interval"] == "60s"
+    assert reply.json["spec"] == {
+        "is_historic": True,
+        "performance_metric_retention_window": 4500,
+        "collect_interval": 60,
+        "resource_metrics": {
+            "volume": {"iops": {"unit": "IOPS", "description": "Reads and writes"}},
+            "storagePool": {"responseTime": {"unit": "ms", "description": "Mean time that a read or write took."}},
+        },
+    }
+    assert isinstance(reply.json["spec"]["collect_interval"], int)
 
 
 READS = [

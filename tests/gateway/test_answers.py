@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from delphis.auth.v1 import auth_pb2
 from delphis.inventory.v1 import inventory_pb2, job_pb2, resource_pb2
-from delphis.type.v1 import access_pb2, block_pb2, metric_pb2, options_pb2, storage_pb2
+from delphis.type.v1 import access_pb2, block_pb2, options_pb2, storage_pb2
 from services.calls.errors import CallError
 from services.calls.method import Call
 from tests.gateway.support import Running
@@ -172,14 +172,13 @@ def test_nested_messages_of_a_job(rest: Running) -> None:
 
 
 def test_capabilities(rest: Running) -> None:
-    spec = metric_pb2.Capabilities(is_historic=True, kinds=["volume"])
-    spec.retention.seconds = 900
-    rest.stub.answers["GetStorageCapabilities"] = inventory_pb2.StorageCapabilities(
-        metadata=inventory_pb2.CapabilitiesMetadata(vendor="v"), spec=spec
-    )
-    found = rest.client.get("/v1/storages/s/capabilities").json
-    assert found["metadata"] == {"vendor": "v", "model": ""}
-    assert (found["spec"]["is_historic"], found["spec"]["retention"]) == (True, "900s")
+    answer = inventory_pb2.StorageCapabilities(metadata=inventory_pb2.CapabilitiesMetadata(vendor="v"))
+    answer.spec.update({"is_historic": True, "retention": 900, "a": {"b": 0.5, "c": -(2**60)}})
+    rest.stub.answers["GetStorageCapabilities"] = answer
+    found = rest.client.get("/v1/storages/s/capabilities")
+    assert found.json["metadata"] == {"vendor": "v", "model": ""}
+    assert found.json["spec"] == {"a": {"b": 0.5, "c": -(2.0**60)}, "is_historic": True, "retention": 900}
+    assert type(found.json["spec"]["retention"]) is int, "whole numbers are written as such"
 
 
 def test_answer_that_is_none(rest: Running) -> None:

@@ -39,7 +39,7 @@ async def change(core: Core, storage_id: str, username: str) -> access_pb2.Acces
 async def test_capabilities_come_from_the_array_or_not_at_all(delphis: Core) -> None:
     measuring = await register(delphis, "test", "measuring")
     answer = await capabilities(delphis, measuring.id)
-    assert answer.spec.is_historic
+    assert answer.spec["is_historic"] is True
     assert (answer.metadata.vendor, answer.metadata.model) == ("v", "m")
     sample = await register(delphis, "sample_vendor", "sample_model")
     assert (await refusal(capabilities(delphis, sample.id))).reason == "STORAGE_CAPABILITY_NOT_SUPPORTED"

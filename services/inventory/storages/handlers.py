@@ -17,7 +17,7 @@ from services.inventory.jobs.schedule import next_due
 from services.inventory.kinds import KINDS
 from services.inventory.storages import listing, messages, rows, settings
 from services.inventory.storages.accepting import accept_serial
-from services.inventory.storages.capabilities import capabilities
+from services.inventory.storages.capabilities import capabilities, in_delfins_shape
 from services.inventory.storages.importing import Imports
 from services.inventory.storages.registration import Registration
 from services.inventory.storages.removal import Removals
@@ -215,7 +215,7 @@ class InventoryService:
         answer = await self._router.unary(
             "GetCapabilities", request.storage_id, deadline=deadline, request_id=call.request_id
         )
-        spec = capabilities(answer, str(pair))
+        spec = in_delfins_shape(capabilities(answer, str(pair)))
         return pb.StorageCapabilities(metadata=pb.CapabilitiesMetadata(vendor=row.vendor, model=row.model), spec=spec)
 
     async def _row(self, storage_id: str) -> StorageRow:

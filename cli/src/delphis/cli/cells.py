@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from delphis.type.v1 import options_pb2
@@ -93,6 +94,10 @@ def _exact_one(field: FieldDescriptor, value: Any) -> Any:
         return value.ToJsonString()
     if isinstance(value, Duration):
         return value.ToJsonString()
+    if isinstance(value, Struct):
+        from google.protobuf import json_format
+
+        return json_format.MessageToDict(value)
     if isinstance(value, Message):
         return plain(value)
     if field.enum_type is not None:

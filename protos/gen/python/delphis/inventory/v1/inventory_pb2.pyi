@@ -11,12 +11,12 @@ DEADLINE_EXCEEDED, UNAVAILABLE / STORE_FAULT and INTERNAL / INTERNAL.
 from collections import abc as _abc
 from delphis.inventory.v1 import job_pb2 as _job_pb2
 from delphis.type.v1 import access_pb2 as _access_pb2
-from delphis.type.v1 import metric_pb2 as _metric_pb2
 from delphis.type.v1 import storage_pb2 as _storage_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
@@ -1030,14 +1030,22 @@ class StorageCapabilities(_message.Message):
         """The array's vendor and model."""
 
     @_builtins.property
-    def spec(self) -> _metric_pb2.Capabilities:
-        """The capabilities."""
+    def spec(self) -> _struct_pb2.Struct:
+        """The capabilities in the shape and the units of SODA Delfin, as a JSON object:
+        `is_historic`; `performance_metric_retention_window` and `collect_interval`,
+        in seconds, where the array says them; and `resource_metrics`, by resource
+        (`storage`, `storagePool`, `volume`…) and metric each one's `unit` and
+        `description`. What the catalogue of metrics doesn't know is left out.
+
+        `StorageDriver.GetCapabilities`, which the core serves too, has what the
+        driver said.
+        """
 
     def __init__(
         self,
         *,
         metadata: Global___CapabilitiesMetadata | None = ...,
-        spec: _metric_pb2.Capabilities | None = ...,
+        spec: _struct_pb2.Struct | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

@@ -316,7 +316,7 @@ class InventoryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetStorageCapabilities(self, request, context):
-        """Asks the array what it can measure.
+        """Asks the array what it can measure, and answers as SODA Delfin does.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|

@@ -181,7 +181,7 @@ class InventoryServiceStub:
     | the array fails | as in StorageDriver | as in StorageDriver | as there |
     """
     GetStorageCapabilities: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.GetStorageCapabilitiesRequest, _inventory_pb2.StorageCapabilities]
-    """Asks the array what it can measure.
+    """Asks the array what it can measure, and answers as SODA Delfin does.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -336,7 +336,7 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     | the array fails | as in StorageDriver | as in StorageDriver | as there |
     """
     GetStorageCapabilities: _aio.UnaryUnaryMultiCallable[_inventory_pb2.GetStorageCapabilitiesRequest, _inventory_pb2.StorageCapabilities]  # type: ignore[assignment]
-    """Asks the array what it can measure.
+    """Asks the array what it can measure, and answers as SODA Delfin does.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -578,7 +578,7 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inventory_pb2.GetStorageCapabilitiesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inventory_pb2.StorageCapabilities, _abc.Awaitable[_inventory_pb2.StorageCapabilities]]:
-        """Asks the array what it can measure.
+        """Asks the array what it can measure, and answers as SODA Delfin does.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|

@@ -3,8 +3,8 @@
 isort:skip_file
 What an array measures, and the points it delivers.
 
-The catalogue of metrics, with units, is written with the telemetry service;
-names here are those of SODA Delfin, values are in base units.
+Which metrics there are, and in which units, is said by the enum `Metric` of
+metric_catalogue.proto.
 """
 
 from collections import abc as _abc
@@ -34,11 +34,11 @@ class MetricSpec(_message.Message):
     UNIT_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Name, such as `iops` or `readThroughput`."""
-    unit: _builtins.str
-    """Base unit of the values: `1/s`, `By/s`, `s`, `By` or `1` (a ratio from 0 to
-    1).
+    """Name, of the catalogue `Metric`: `iops`, `readThroughput`. Upper and lower
+    case differ.
     """
+    unit: _builtins.str
+    """Base unit of the values: that of the catalogue."""
     description: _builtins.str
     """Meaning, where it differs from the catalogue's."""
     def __init__(
@@ -73,7 +73,10 @@ class ResourceMetrics(_message.Message):
 
     @_builtins.property
     def interval(self) -> _duration_pb2.Duration:
-        """The array's own sampling interval for this kind."""
+        """The array's own sampling interval for this kind: it has no more samples
+        than one in this time, and Delphis doesn't ask more often. Unset: each
+        question is a sample.
+        """
 
     def __init__(
         self,
@@ -107,11 +110,11 @@ class Capabilities(_message.Message):
     """`ListAlerts` names everything that the array sends traps for."""
     @_builtins.property
     def retention(self) -> _duration_pb2.Duration:
-        """How long it keeps them."""
+        """How long it keeps them. Unset, with `is_historic`: at least an hour."""
 
     @_builtins.property
     def resource_metrics(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResourceMetrics]:
-        """What is measured, by kind."""
+        """What is measured, by kind, each kind once."""
 
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -158,7 +161,9 @@ class MetricBatch(_message.Message):
     """Number of times."""
     @_builtins.property
     def native_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The resources."""
+        """The resources. Of kind `storage` it is one, the array itself: its serial
+        number, by custom; the id is not read.
+        """
 
     @_builtins.property
     def metrics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -166,7 +171,7 @@ class MetricBatch(_message.Message):
 
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
-        """Time of the first samples."""
+        """Time of the first samples: the end of the interval that they are of."""
 
     @_builtins.property
     def step(self) -> _duration_pb2.Duration:
