@@ -66,8 +66,16 @@ def integer(data: bytes, start: int, stop: int) -> int:
 
 def bounded_integer(data: bytes, at: int, end: int, least: int, most: int) -> tuple[int, int]:
     """An INTEGER between `least` and `most`, and where it ends."""
-    start, stop = content(data, at, end, INTEGER)
-    value = integer(data, start, stop)
+    length = data[at + 1]
+    if data[at] == 2 and 0 < length <= _MOST_INTEGER_OCTETS:  # as nearly all are: without the calls below
+        start = at + 2
+        stop = start + length
+        if stop > end:
+            raise truncated()
+        value = int.from_bytes(data[start:stop], "big", signed=True)
+    else:
+        start, stop = content(data, at, end, INTEGER)
+        value = integer(data, start, stop)
     if not least <= value <= most:
         raise malformed(f"{value} where a number from {least} to {most} belongs")
     return value, stop
@@ -75,7 +83,14 @@ def bounded_integer(data: bytes, at: int, end: int, least: int, most: int) -> tu
 
 def octets(data: bytes, at: int, end: int, most: int, what: str) -> tuple[bytes, int]:
     """An OCTET STRING of at most `most` octets, and where it ends."""
-    start, stop = content(data, at, end, OCTETS)
+    length = data[at + 1]
+    if data[at] == 4 and length < 128:
+        start = at + 2
+        stop = start + length
+        if stop > end:
+            raise truncated()
+    else:
+        start, stop = content(data, at, end, OCTETS)
     if stop - start > most:
         raise SnmpError(Reason.OVERSIZED, f"{what} of {stop - start} octets, of at most {most}")
     return data[start:stop], stop

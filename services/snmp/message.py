@@ -16,6 +16,7 @@ REPORTABLE: Final = 4
 _INT32_MOST = 2**31 - 1
 _VERSIONS = {b"\x02\x01\x00": 0, b"\x02\x01\x01": 1, b"\x02\x01\x03": 3}
 _USM = 3
+_new = tuple.__new__
 
 
 class Kind(enum.Enum):
@@ -82,12 +83,11 @@ def read_community(data: bytes, version: int, at: int) -> CommunityMessage:
     """The rest of a message of SNMPv1 or v2c, after its version."""
     end = len(data)
     start, stop = ber.content(data, at, end, ber.OCTETS)
-    return CommunityMessage(version, data[start:stop], stop, end)
+    return _new(CommunityMessage, (version, data[start:stop], stop, end))
 
 
-def read_v3(data: bytes, at: int) -> V3Message:
-    """The rest of a message of SNMPv3, after its version."""
-    end = len(data)
+def _header(data: bytes, at: int, end: int) -> tuple[int, int, int, int]:
+    """Message id, largest size, flags, and where the header ends."""
     start, stop = ber.content(data, at, end, ber.SEQUENCE)
     number, start = ber.bounded_integer(data, start, stop, 0, _INT32_MOST)
     max_size, start = ber.bounded_integer(data, start, stop, 484, _INT32_MOST)
@@ -100,6 +100,13 @@ def read_v3(data: bytes, at: int) -> V3Message:
     flags = flag_octets[0]
     if flags & PRIV and not flags & AUTH:
         raise malformed("privacy without authentication")
+    return number, max_size, flags, stop
+
+
+def read_v3(data: bytes, at: int) -> V3Message:
+    """The rest of a message of SNMPv3, after its version."""
+    end = len(data)
+    number, max_size, flags, stop = _header(data, at, end)
     start, body_at = ber.content(data, stop, end, ber.OCTETS)
     at, stop = ber.content(data, start, body_at, ber.SEQUENCE)
     if stop != body_at:
@@ -113,7 +120,7 @@ def read_v3(data: bytes, at: int) -> V3Message:
     salt, at = ber.octets(data, at, stop, 32, "privacy parameters")
     if at != stop:
         raise malformed("the security parameters")
-    return V3Message(data, number, max_size, flags, engine_id, boots, time, user, auth_at, auth, salt, body_at)
+    return _new(V3Message, (data, number, max_size, flags, engine_id, boots, time, user, auth_at, auth, salt, body_at))
 
 
 def read_scope(data: bytes, at: int, end: int, *, padded: bool = False) -> Scope:
@@ -123,7 +130,7 @@ def read_scope(data: bytes, at: int, end: int, *, padded: bool = False) -> Scope
         raise malformed("something follows the scoped PDU")
     engine_id, at = ber.octets(data, at, stop, 65_535, "a context engine id")
     name, at = ber.octets(data, at, stop, 65_535, "a context name")
-    return Scope(engine_id, name, at, stop)
+    return _new(Scope, (engine_id, name, at, stop))
 
 
 def peek(data: bytes) -> Kind:
@@ -131,8 +138,8 @@ def peek(data: bytes) -> Kind:
     try:
         version, at = opened(data)
         if version == 3:
-            message = read_v3(data, at)
-            return Kind.ASKS if message.flags & REPORTABLE else Kind.TRAP
+            flags = _header(data, at, len(data))[2]
+            return Kind.ASKS if flags & REPORTABLE else Kind.TRAP
         _, at = ber.content(data, at, len(data), ber.OCTETS)
         tag = data[at]
     except IndexError:

@@ -18,6 +18,7 @@ OTHERS: Final = frozenset((0xA0, 0xA1, RESPONSE, 0xA3, 0xA5, REPORT))
 _INT32_LEAST, _INT32_MOST = -(2**31), 2**31 - 1
 _NULLS = frozenset((ber.NULL, ber.NO_SUCH_OBJECT, ber.NO_SUCH_INSTANCE, ber.END_OF_MIB_VIEW))
 _UNSIGNED_BITS = {ber.COUNTER32: 32, ber.GAUGE32: 32, ber.TIME_TICKS: 32, ber.COUNTER64: 64}
+_NO_ERROR = b"\x02\x01\x00\x02\x01\x00"  # error-status and error-index
 _new = tuple.__new__
 
 
@@ -60,8 +61,11 @@ def read(data: bytes, at: int, end: int) -> Pdu:
 
 def _v2(data: bytes, at: int, end: int, tag: int) -> Pdu:
     number, at = ber.bounded_integer(data, at, end, _INT32_LEAST, _INT32_MOST)
-    _, at = ber.bounded_integer(data, at, end, _INT32_LEAST, _INT32_MOST)  # error-status: senders' values vary
-    _, at = ber.bounded_integer(data, at, end, _INT32_LEAST, _INT32_MOST)
+    if data[at : at + 6] == _NO_ERROR:
+        at += 6
+    else:  # means nothing here, so any numbers will do
+        _, at = ber.bounded_integer(data, at, end, _INT32_LEAST, _INT32_MOST)
+        _, at = ber.bounded_integer(data, at, end, _INT32_LEAST, _INT32_MOST)
     found = _bindings(data, at, end)
     uptime = name = None
     # The first two, says RFC 3416; agents that send them elsewhere or leave the time out are still understood.
@@ -166,7 +170,10 @@ def _bindings(data: bytes, at: int, end: int) -> list[VarBind]:
             if not _INT32_LEAST <= value <= _INT32_MOST:
                 raise malformed("an integer beyond 32 bits")
         elif tag in _UNSIGNED_BITS:
-            value = _unsigned(data, at, stop, tag)
+            if 0 < length <= 4 and data[at] < 128:
+                value = from_bytes(data[at:stop], "big")
+            else:
+                value = _unsigned(data, at, stop, tag)
         elif tag == 0x06:
             value = oid.dotted(data[at:stop])
         elif tag == 0x40:
