@@ -41,7 +41,8 @@ told_alerts = Table(
     metadata,
     # Open alerts that a lane was told of, or would have been but for a silence.
     bigint("lane", primary_key=True, autoincrement=False),
-    blob("alert_id", primary_key=True),
+    # The alert's `seq`.
+    bigint("seq", primary_key=True, autoincrement=False),
     # services.alerts.delivery.standing.Standing
     integer("standing"),
     # By what the receiver knows the alert, where it is not by its id.

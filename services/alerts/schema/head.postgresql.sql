@@ -118,25 +118,6 @@ CREATE TABLE engine_clocks (
     PRIMARY KEY (engine_id, owner)
 );
 
-CREATE TABLE kept_traps (
-    no BIGSERIAL NOT NULL,
-    state INTEGER DEFAULT 0 NOT NULL,
-    source_address TEXT COLLATE "C" DEFAULT '' NOT NULL,
-    received_at BIGINT DEFAULT 0 NOT NULL,
-    storage_id BYTEA NOT NULL,
-    candidates BYTEA NOT NULL,
-    problem TEXT COLLATE "C" DEFAULT '' NOT NULL,
-    size INTEGER DEFAULT 0 NOT NULL,
-    trap BYTEA NOT NULL,
-    PRIMARY KEY (no)
-);
-
-CREATE INDEX kept_traps_source ON kept_traps (source_address, no);
-
-CREATE INDEX kept_traps_state ON kept_traps (state, no);
-
-CREATE INDEX kept_traps_storage ON kept_traps (storage_id, no) WHERE length(storage_id) > 0;
-
 CREATE TABLE own_conditions (
     storage_id BYTEA NOT NULL,
     key TEXT COLLATE "C" NOT NULL,
@@ -174,18 +155,25 @@ CREATE TABLE spool_reads (
     PRIMARY KEY (spool)
 );
 
-CREATE TABLE waiting_traps (
-    no BIGSERIAL NOT NULL,
+CREATE TABLE traps (
+    seq BIGINT NOT NULL,
+    state INTEGER DEFAULT 0 NOT NULL,
+    source_address TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    received_at BIGINT DEFAULT 0 NOT NULL,
     storage_id BYTEA NOT NULL,
     candidates BYTEA NOT NULL,
     asked INTEGER DEFAULT 0 NOT NULL,
-    received_at BIGINT DEFAULT 0 NOT NULL,
+    problem TEXT COLLATE "C" DEFAULT '' NOT NULL,
     size INTEGER DEFAULT 0 NOT NULL,
     trap BYTEA NOT NULL,
-    PRIMARY KEY (no)
+    PRIMARY KEY (seq)
 );
 
-CREATE INDEX waiting_traps_age ON waiting_traps (received_at, no);
+CREATE INDEX traps_kept ON traps (seq) WHERE state > 2;
 
-CREATE INDEX waiting_traps_storage ON waiting_traps (storage_id, no);
+CREATE INDEX traps_source ON traps (source_address, seq) WHERE state > 2;
+
+CREATE INDEX traps_state ON traps (state, seq);
+
+CREATE INDEX traps_storage ON traps (storage_id, state, seq);
 

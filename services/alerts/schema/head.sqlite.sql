@@ -119,24 +119,6 @@ CREATE TABLE engine_clocks (
 )
  WITHOUT ROWID;
 
-CREATE TABLE kept_traps (
-    no INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-    state INTEGER DEFAULT 0 NOT NULL,
-    source_address TEXT DEFAULT '' NOT NULL,
-    received_at BIGINT DEFAULT 0 NOT NULL,
-    storage_id BLOB NOT NULL,
-    candidates BLOB NOT NULL,
-    problem TEXT DEFAULT '' NOT NULL,
-    size INTEGER DEFAULT 0 NOT NULL,
-    trap BLOB NOT NULL
-);
-
-CREATE INDEX kept_traps_source ON kept_traps (source_address);
-
-CREATE INDEX kept_traps_state ON kept_traps (state);
-
-CREATE INDEX kept_traps_storage ON kept_traps (storage_id, no) WHERE length(storage_id) > 0;
-
 CREATE TABLE own_conditions (
     storage_id BLOB NOT NULL,
     "key" TEXT NOT NULL,
@@ -175,17 +157,25 @@ CREATE TABLE spool_reads (
     PRIMARY KEY (spool)
 );
 
-CREATE TABLE waiting_traps (
-    no INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+CREATE TABLE traps (
+    seq INTEGER NOT NULL,
+    state INTEGER DEFAULT 0 NOT NULL,
+    source_address TEXT DEFAULT '' NOT NULL,
+    received_at BIGINT DEFAULT 0 NOT NULL,
     storage_id BLOB NOT NULL,
     candidates BLOB NOT NULL,
     asked INTEGER DEFAULT 0 NOT NULL,
-    received_at BIGINT DEFAULT 0 NOT NULL,
+    problem TEXT DEFAULT '' NOT NULL,
     size INTEGER DEFAULT 0 NOT NULL,
-    trap BLOB NOT NULL
+    trap BLOB NOT NULL,
+    PRIMARY KEY (seq)
 );
 
-CREATE INDEX waiting_traps_age ON waiting_traps (received_at);
+CREATE INDEX traps_kept ON traps (seq) WHERE state > 2;
 
-CREATE INDEX waiting_traps_storage ON waiting_traps (storage_id);
+CREATE INDEX traps_source ON traps (source_address, seq) WHERE state > 2;
+
+CREATE INDEX traps_state ON traps (state);
+
+CREATE INDEX traps_storage ON traps (storage_id, state);
 

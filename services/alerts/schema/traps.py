@@ -1,4 +1,4 @@
-"""Traps on their way to alerts, those that became none, and what decoding has to remember."""
+"""Traps on their way to alerts, those that became none, and how they are protected."""
 
 from __future__ import annotations
 
@@ -6,53 +6,39 @@ from sqlalchemy import Index, Table
 from sqlalchemy import text as sql_text
 
 from services.alerts.schema.metadata import metadata
-from services.store.columns import COUNTED, KEYED, bigint, blob, integer, ordered_index, row_number, text
+from services.store.columns import KEYED, bigint, blob, given_number, integer, ordered_index, text
 
-waiting_traps = Table(
-    "waiting_traps",
+_KEPT = sql_text("state > 2")
+
+traps = Table(
+    "traps",
     metadata,
     # The order of arrival.
-    row_number("no"),
-    # The array whose driver is asked; where several are possible, the first of those not asked yet.
-    blob("storage_id"),
-    # 16 bytes each: all that are possible, where there are several.
-    blob("candidates"),
-    # How many drivers of the candidates were asked in vain.
-    integer("asked"),
-    bigint("received_at"),
-    integer("size"),
-    # delphis.type.v1.Trap, serialised.
-    blob("trap"),
-    info=COUNTED,
-)
-ordered_index("waiting_traps_storage", waiting_traps, "storage_id", then="no")
-ordered_index("waiting_traps_age", waiting_traps, "received_at", then="no")
-
-kept_traps = Table(
-    "kept_traps",
-    metadata,
-    row_number("no"),
+    given_number("seq"),
+    # Waiting for the driver, or why it became no alert.
     integer("state"),
     text("source_address"),
     bigint("received_at"),
-    # Empty: none is known.
+    # Of a waiting one the array whose driver is asked; else the array where one is known.
     blob("storage_id"),
+    # 16 bytes each: all arrays that are possible, where there are several.
     blob("candidates"),
+    # How many drivers of the candidates were asked in vain.
+    integer("asked"),
     text("problem"),
     integer("size"),
-    # Empty: it could not be read.
+    # delphis.type.v1.Trap, serialised. Empty: it could not be read.
     blob("trap"),
-    info=COUNTED,
 )
-ordered_index("kept_traps_state", kept_traps, "state", then="no")
-ordered_index("kept_traps_source", kept_traps, "source_address", then="no")
-_KNOWN = sql_text("length(storage_id) > 0")
+ordered_index("traps_state", traps, "state", then="seq")
+ordered_index("traps_storage", traps, "storage_id", "state", then="seq")
 Index(
-    "kept_traps_storage",
-    kept_traps.c.storage_id,
-    kept_traps.c.no,
-    info={"sqlite": {"where": _KNOWN}, "postgresql": {"where": _KNOWN}},
+    "traps_source",
+    traps.c.source_address,
+    traps.c.seq,
+    info={"sqlite": {"where": _KEPT}, "postgresql": {"where": _KEPT}},
 )
+Index("traps_kept", traps.c.seq, info={"sqlite": {"where": _KEPT}, "postgresql": {"where": _KEPT}})
 
 spool_reads = Table(
     "spool_reads",
