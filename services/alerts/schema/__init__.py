@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.alerts.schema import arrays, book, service, traps
+from services.alerts.schema import arrays, book, delivery, service, traps
 from services.alerts.schema.metadata import metadata
 from services.store.schema import Schema
 
@@ -19,4 +19,4 @@ SCHEMA = Schema(
     sole=True,
 )
 
-__all__ = ["SCHEMA", "arrays", "book", "metadata", "service", "traps"]
+__all__ = ["SCHEMA", "arrays", "book", "delivery", "metadata", "service", "traps"]

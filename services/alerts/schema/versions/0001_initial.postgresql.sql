@@ -126,6 +126,30 @@ CREATE TABLE own_conditions (
     PRIMARY KEY (storage_id, key)
 );
 
+CREATE TABLE receiver_lanes (
+    no BIGSERIAL NOT NULL,
+    receiver_id BYTEA NOT NULL,
+    ordinal INTEGER DEFAULT 0 NOT NULL,
+    position BIGINT DEFAULT 0 NOT NULL,
+    delivered BIGINT DEFAULT 0 NOT NULL,
+    dropped BIGINT DEFAULT 0 NOT NULL,
+    last_success_at BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (no)
+);
+
+CREATE UNIQUE INDEX receiver_lanes_receiver ON receiver_lanes (receiver_id, ordinal);
+
+CREATE TABLE receivers (
+    id BYTEA NOT NULL,
+    name TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    receiver BYTEA NOT NULL,
+    secrets BYTEA NOT NULL,
+    created_at BIGINT DEFAULT 0 NOT NULL,
+    updated_at BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE (name)
+);
+
 CREATE TABLE service (
     no BIGINT NOT NULL,
     installation BYTEA NOT NULL,
@@ -133,6 +157,19 @@ CREATE TABLE service (
     started_at BIGINT DEFAULT 0 NOT NULL,
     PRIMARY KEY (no)
 );
+
+CREATE TABLE silences (
+    id BYTEA NOT NULL,
+    match BYTEA NOT NULL,
+    starts_at BIGINT DEFAULT 0 NOT NULL,
+    ends_at BIGINT DEFAULT 0 NOT NULL,
+    reason TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    created_by TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    created_at BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE INDEX silences_end ON silences (ends_at, id);
 
 CREATE TABLE snmp_configs (
     storage_id BYTEA NOT NULL,
@@ -153,6 +190,14 @@ CREATE TABLE spool_reads (
     spool TEXT COLLATE "C" NOT NULL,
     position BYTEA NOT NULL,
     PRIMARY KEY (spool)
+);
+
+CREATE TABLE told_alerts (
+    lane BIGINT DEFAULT 0 NOT NULL,
+    seq BIGINT DEFAULT 0 NOT NULL,
+    standing INTEGER DEFAULT 0 NOT NULL,
+    identity BYTEA NOT NULL,
+    PRIMARY KEY (lane, seq)
 );
 
 CREATE TABLE traps (

@@ -128,6 +128,29 @@ CREATE TABLE own_conditions (
 )
  WITHOUT ROWID;
 
+CREATE TABLE receiver_lanes (
+    no INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    receiver_id BLOB NOT NULL,
+    ordinal INTEGER DEFAULT 0 NOT NULL,
+    position BIGINT DEFAULT 0 NOT NULL,
+    delivered BIGINT DEFAULT 0 NOT NULL,
+    dropped BIGINT DEFAULT 0 NOT NULL,
+    last_success_at BIGINT DEFAULT 0 NOT NULL
+);
+
+CREATE UNIQUE INDEX receiver_lanes_receiver ON receiver_lanes (receiver_id, ordinal);
+
+CREATE TABLE receivers (
+    id BLOB NOT NULL,
+    name TEXT DEFAULT '' NOT NULL,
+    receiver BLOB NOT NULL,
+    secrets BLOB NOT NULL,
+    created_at BIGINT DEFAULT 0 NOT NULL,
+    updated_at BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE (name)
+);
+
 CREATE TABLE service (
     no INTEGER NOT NULL,
     installation BLOB NOT NULL,
@@ -135,6 +158,19 @@ CREATE TABLE service (
     started_at BIGINT DEFAULT 0 NOT NULL,
     PRIMARY KEY (no)
 );
+
+CREATE TABLE silences (
+    id BLOB NOT NULL,
+    "match" BLOB NOT NULL,
+    starts_at BIGINT DEFAULT 0 NOT NULL,
+    ends_at BIGINT DEFAULT 0 NOT NULL,
+    reason TEXT DEFAULT '' NOT NULL,
+    created_by TEXT DEFAULT '' NOT NULL,
+    created_at BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE INDEX silences_end ON silences (ends_at);
 
 CREATE TABLE snmp_configs (
     storage_id BLOB NOT NULL,
@@ -156,6 +192,15 @@ CREATE TABLE spool_reads (
     position BLOB NOT NULL,
     PRIMARY KEY (spool)
 );
+
+CREATE TABLE told_alerts (
+    lane BIGINT DEFAULT 0 NOT NULL,
+    seq BIGINT DEFAULT 0 NOT NULL,
+    standing INTEGER DEFAULT 0 NOT NULL,
+    identity BLOB NOT NULL,
+    PRIMARY KEY (lane, seq)
+)
+ WITHOUT ROWID;
 
 CREATE TABLE traps (
     seq INTEGER NOT NULL,
