@@ -6,6 +6,7 @@ import json
 import sys
 from typing import Any
 
+from services.alerts.settings import AlertsSettings
 from services.app.settings import CoreSettings
 
 
@@ -27,3 +28,26 @@ def show(settings: CoreSettings, ready: dict[str, Any]) -> None:
         lines.append(f"  Try:  curl {ready['rest']}/storages")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+
+
+def show_alerts(settings: AlertsSettings, ready: dict[str, Any]) -> None:
+    """What `serve alerts` says when it is ready."""
+    if settings.log_format == "json":
+        print(json.dumps({"ready": ready}), flush=True)
+        return
+    lines = [f"Delphis {ready['version']}: the alerts service is ready.", f"  gRPC      {ready['grpc']}"]
+    lines += [f"  core      {settings.inventory}", _traps(ready), f"  data      {settings.data_dir}"]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def show_traps(log_format: str, ready: dict[str, Any]) -> None:
+    """What `up` says when its alerts process is ready, which is a little later than the rest."""
+    if log_format == "json":
+        print(json.dumps({"alerts": ready}), flush=True)
+        return
+    print(_traps(ready), flush=True)
+
+
+def _traps(ready: dict[str, Any]) -> str:
+    return f"  traps     {', '.join(ready['traps']) or 'none are taken; the log says why'}"

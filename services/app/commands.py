@@ -6,97 +6,17 @@ They import what they need when they run: the command line must answer at once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from services.app.failure import StartFailure
-from services.app.settings import DEFAULT_GRPC, DEFAULT_HTTP, CoreSettings, default_data_dir, sqlite_url
+from services.app.options import alerts_options, backend_options, core_options, store_options, trap_options
+from services.app.settings import CoreSettings, default_data_dir, sqlite_url
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def backend_options(command: Command) -> Command:
-    """The options for services of others behind the gateway."""
-    for option in reversed(
-        (
-            click.option(
-                "--backend",
-                "backends",
-                multiple=True,
-                metavar="NAME=ADDRESS",
-                help="Serve over HTTP what a gRPC service of yours, with reflection, binds to paths. ADDRESS is"
-                " HOST:PORT or unix:PATH. May be given several times; who comes first has a path that two bind.",
-            ),
-            click.option(
-                "--backend-ca",
-                "backend_cas",
-                multiple=True,
-                metavar="NAME=FILE",
-                help="CA of that backend's certificate: speak TLS with it.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-def core_options(command: Command) -> Command:
-    """The options that `up` and `serve core` have in common."""
-    for option in reversed(
-        (
-            click.option(
-                "--data-dir",
-                type=click.Path(path_type=Path, file_okay=False),
-                default=default_data_dir,
-                help="Folder for the database and sockets. Default: ~/.local/share/delphis.",
-            ),
-            click.option("--http-listen", default=DEFAULT_HTTP, show_default=True, metavar="HOST:PORT", help="REST."),
-            click.option("--grpc-listen", default=DEFAULT_GRPC, show_default=True, metavar="HOST:PORT", help="gRPC."),
-            click.option(
-                "--database",
-                envvar="DELPHIS_DATABASE",
-                metavar="URL",
-                help="postgresql://… or sqlite:///…; default: SQLite in the data folder. A URL with a"
-                " password belongs into DELPHIS_DATABASE, where other users can't read it.",
-            ),
-            click.option(
-                "--key-file",
-                envvar="DELPHIS_KEY_FILE",
-                type=click.Path(dir_okay=False),
-                help="Key that encrypts the arrays' credentials. Default: ~/.config/delphis/key.",
-            ),
-            click.option(
-                "--drivers",
-                multiple=True,
-                type=click.Path(file_okay=False, exists=True),
-                help="A folder with driver folders of your own. May be given several times.",
-            ),
-            click.option(
-                "--tls-certificate", type=click.Path(dir_okay=False, exists=True), help="PEM chain for both ports."
-            ),
-            click.option("--tls-key", type=click.Path(dir_okay=False, exists=True), help="Its key."),
-            click.option(
-                "--lease-tls",
-                type=click.Path(file_okay=False, exists=True),
-                help="Folder with ca.pem, tls.pem and tls.key, for driver hosts that announce themselves.",
-            ),
-            click.option(
-                "--lease-listen",
-                metavar="HOST:PORT",
-                help="gRPC with that certificate, for such hosts.",
-            ),
-            click.option(
-                "--spawn/--no-spawn", default=True, help="Whether driver hosts are started as processes of the core."
-            ),
-            click.option("--lease-ttl", type=click.FloatRange(1, 3600), default=15.0, hidden=True),
-            click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
-        )
-    ):
-        command = option(command)
-    return command
+if TYPE_CHECKING:
+    from services.alerts.settings import AlertsSettings
 
 
 def _fail(failure: StartFailure) -> None:
@@ -115,6 +35,8 @@ def _settings(options: dict[str, Any], *, auth: str, demo: bool = False) -> Core
         key_file=options["key_file"],
         drivers=tuple(str(Path(folder).absolute()) for folder in options["drivers"]),
         service_token_file=options.get("token_file"),
+        alerts=options.get("alerts"),
+        alerts_ca=_absolute_file(options.get("alerts_ca")),
         tls_certificate=options["tls_certificate"],
         tls_key=options["tls_key"],
         backends=options["backends"],
@@ -128,13 +50,17 @@ def _settings(options: dict[str, Any], *, auth: str, demo: bool = False) -> Core
     )
 
 
+def _absolute_file(path: str | None) -> str | None:
+    return str(Path(path).absolute()) if path else None
+
+
 def _absolute(pair: str) -> str:
     name, equals, file = pair.partition("=")
     return f"{name}{equals}{Path(file).absolute()}" if file else pair
 
 
 def _check_listen(settings: CoreSettings) -> None:
-    from services.app.listen import parse_address, refuse_open_without_login
+    from services.app.listen import check_pair, check_peer, parse_address, refuse_open_without_login
 
     for option, text in (("--http-listen", settings.http_listen), ("--grpc-listen", settings.grpc_listen)):
         if text is not None and not text.startswith("unix:"):
@@ -149,13 +75,15 @@ def _check_listen(settings: CoreSettings) -> None:
         )
         if settings.lease_tls is None:
             raise StartFailure("--lease-listen needs --lease-tls: the certificate that hosts are shown.")
-    if (settings.tls_certificate is None) != (settings.tls_key is None):
-        raise StartFailure("--tls-certificate and --tls-key go together; give both or none.")
+    if settings.alerts is not None:
+        check_peer("--alerts", settings.alerts, settings.alerts_ca, settings.service_token_file)
+    check_pair(settings.tls_certificate, settings.tls_key)
 
 
 @click.command()
 @core_options
 @backend_options
+@trap_options
 @click.option(
     "--auth",
     type=click.Choice(["none", "token"]),
@@ -166,18 +94,16 @@ def _check_listen(settings: CoreSettings) -> None:
 @click.option("--demo", is_flag=True, help="Register three generated arrays to look at.")
 def up(auth: str, demo: bool, **options: Any) -> None:
     """Run all of Delphis on this machine."""
-    from services.app.banner import show
-    from services.app.datadir import DataDir
-    from services.app.parent import Parent
+    from services.app.all import run
 
     settings = _settings(options, auth=auth, demo=demo)
     try:
         _check_listen(settings)
-        folder = DataDir(Path(settings.data_dir))
+        code = run(settings, options["trap_listen"])
     except StartFailure as failure:
         _fail(failure)
         return
-    sys.exit(Parent(settings, folder.lock_fd, lambda ready: show(settings, ready)).run())
+    sys.exit(code)
 
 
 @click.group()
@@ -198,6 +124,10 @@ def serve() -> None:
 @click.option(
     "--token-file", type=click.Path(dir_okay=False, exists=True), help="File with the token of Delphis' own processes."
 )
+@click.option("--alerts", metavar="ADDRESS", help="Where the alerts process serves gRPC: HOST:PORT or unix:PATH.")
+@click.option(
+    "--alerts-ca", type=click.Path(dir_okay=False, exists=True), help="CA of its certificate: speak TLS with it."
+)
 def serve_core(auth: str, **options: Any) -> None:
     """The inventory, with registry, router and gateway."""
     from services.app.banner import show
@@ -210,10 +140,58 @@ def serve_core(auth: str, **options: Any) -> None:
     except StartFailure as failure:
         _fail(failure)
         return
-    from services.app.core import run_process
+    from services.app.child import run_process
+    from services.app.core import open_core
 
     with folder:
-        sys.exit(run_process(settings, lambda ready: show(settings, ready)))
+        sys.exit(run_process(settings, open_core, lambda ready: show(settings, ready)))
+
+
+@serve.command("alerts")
+@store_options
+@trap_options
+@alerts_options
+def serve_alerts(**options: Any) -> None:
+    """The alerts service, with its receiver of SNMP traps."""
+    from services.app.banner import show_alerts
+    from services.app.datadir import ALERTS, DataDir
+
+    try:
+        settings = _alerts_settings(options)
+        folder = DataDir(Path(settings.data_dir), ALERTS)
+    except StartFailure as failure:
+        _fail(failure)
+        return
+    from services.app.alerts import open_alerts
+    from services.app.child import run_process
+
+    with folder:
+        sys.exit(run_process(settings, open_alerts, lambda ready: show_alerts(settings, ready)))
+
+
+def _alerts_settings(options: dict[str, Any]) -> AlertsSettings:
+    from services.alerts.settings import AlertsSettings
+    from services.app.listen import check_pair, check_peer, check_traps, parse_address
+
+    data_dir = Path(options["data_dir"]).absolute()
+    if not options["grpc_listen"].startswith("unix:"):
+        parse_address(options["grpc_listen"], "--grpc-listen")
+    check_pair(options["tls_certificate"], options["tls_key"])
+    check_peer("--inventory", options["inventory"], options["inventory_ca"], options["token_file"])
+    return AlertsSettings(
+        data_dir=str(data_dir),
+        database=options["database"] or sqlite_url(data_dir, "alerts"),
+        grpc_listen=options["grpc_listen"],
+        inventory=options["inventory"],
+        inventory_ca=_absolute_file(options["inventory_ca"]),
+        key_file=options["key_file"],
+        trap_listen=check_traps(options["trap_listen"], auth="token"),
+        trap_fallback=not options["trap_listen"],
+        service_token_file=options["token_file"],
+        tls_certificate=options["tls_certificate"],
+        tls_key=options["tls_key"],
+        log_format=options["log_format"],
+    )
 
 
 @serve.command("gateway", add_help_option=False, context_settings={"ignore_unknown_options": True})

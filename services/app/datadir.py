@@ -1,4 +1,4 @@
-"""The data folder, and that only one Delphis uses it."""
+"""The data folder, and that only one Delphis uses it, for each purpose."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Self
 
 from services.app.failure import StartFailure
 
+CORE, ALERTS = "lock", "alerts.lock"
+"""The files that are locked, by what a folder is used for."""
+
 
 class DataDir:
     """An open and locked data folder.
@@ -17,11 +20,11 @@ class DataDir:
     ended; however they end.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: str = CORE) -> None:
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o750)
-            self.lock_fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            self.lock_fd = os.open(path / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except OSError as error:
             raise StartFailure(f"The data folder {path} can't be used: {error.strerror}.") from error
         try:

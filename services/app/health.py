@@ -1,4 +1,4 @@
-"""grpc.health.v1.Health.Check: whether the core can serve, which is whether its store answers."""
+"""grpc.health.v1.Health.Check: whether a process can serve, which is whether its store answers."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import logging
 from collections.abc import Iterable, Iterator
 
 from grpc_health.v1 import health_pb2
-from sqlalchemy import select
 
 from delphis.type.v1 import options_pb2
 from services.calls.errors import CallError
 from services.calls.method import Call, Method, unary
-from services.inventory.schema.storages import storages
 from services.store.engine import Store
 from services.store.errors import StoreFault
-from services.store.statement import statement
+from services.store.statement import Statement
 
 log = logging.getLogger(__name__)
 
-_ANY = statement(select(storages.c.no).limit(1))  # a row, if there is one: SQLite answers `1` without its file
 _SECONDS = 2.0
 
 
-def methods(store: Store, served: Iterable[Method]) -> Iterator[Method]:
-    """The service for a method table. Health.Watch stays the gRPC server's own."""
+def methods(store: Store, probe: Statement, served: Iterable[Method]) -> Iterator[Method]:
+    """The service for a method table. Health.Watch stays the gRPC server's own.
+
+    `probe` asks for a row of any table: SQLite answers `SELECT 1` without its file.
+    """
     services = frozenset(method.path.split("/")[1] for method in served) | {""}
 
     async def check(request: health_pb2.HealthCheckRequest, _: Call) -> health_pb2.HealthCheckResponse:
@@ -34,12 +34,12 @@ def methods(store: Store, served: Iterable[Method]) -> Iterator[Method]:
             raise CallError("RESOURCE_NOT_FOUND", f"No service {shown!r} is served here.", metadata={"service": shown})
         try:
             async with asyncio.timeout(_SECONDS):
-                await store.read(lambda connection: connection.value(_ANY))
+                await store.read(lambda connection: connection.value(probe))
         except TimeoutError:
             raise _unavailable(f"The store did not answer within {_SECONDS:g} s.") from None
         except StoreFault as fault:
             log.warning("the store does not answer: %s", fault)
-            raise _unavailable("The store does not answer; the log of the core says why.") from fault
+            raise _unavailable("The store does not answer; the log says why.") from fault
         return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
 
     yield Method(

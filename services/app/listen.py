@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.app.failure import StartFailure
@@ -46,3 +47,34 @@ def refuse_open_without_login(address: Address, option: str, auth: str) -> None:
             " have full access. Give --auth token (and make a token with `delphis db token create`),"
             " or listen on 127.0.0.1."
         )
+
+
+def check_pair(certificate: str | None, key: str | None) -> None:
+    """Both, or none."""
+    if (certificate is None) != (key is None):
+        raise StartFailure("--tls-certificate and --tls-key go together; give both or none.")
+
+
+def check_peer(option: str, target: str, ca: str | None, token_file: str | None) -> None:
+    """The address of another of Delphis' own processes."""
+    from services.calls.peer import Peer, PeerError
+
+    if token_file is None:
+        raise StartFailure(f"{option} needs --token-file: both processes prove themselves with the token in it.")
+    try:
+        Peer(option, target, ca).check()
+    except PeerError as error:
+        raise StartFailure(str(error)) from error
+
+
+def check_traps(addresses: Sequence[str], *, auth: str) -> tuple[str, ...]:
+    """Where traps are taken.
+
+    They are no way into the API: what comes in is matched with an array and its SNMP configuration, and at most raises
+    an alert. So they may come from other machines without authentication as well; but nobody is surprised by that.
+    """
+    for text in addresses:
+        parse_address(text, "--trap-listen")
+    if addresses:
+        return tuple(addresses)
+    return (f"{'127.0.0.1' if auth == 'none' else '0.0.0.0'}:162",)

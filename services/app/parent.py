@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from services.app.settings import CoreSettings
+from services.app.child_process import ChildProcess, Program
+from services.auth.secret import new_secret
 
-STOP_GRACE = 20.0
-BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
-STABLE_AFTER = 60.0
+TICK = 0.5
+
+OnReady = Callable[[str, dict[str, Any]], None]
 
 
 class Parent:
-    """Runs the core as a child process until told to stop.
+    """Runs programs as child processes until told to stop.
 
-    A core that dies is started again, for ever; only one that never was ready is not.
+    The first one is the core. The others start once it is ready, so that they don't keep it from becoming so, and end
+    before it does. Each that dies is started again by itself, without the others; only at the beginning a fault that an
+    operator must mend, or a core that dies, ends all.
     """
 
-    def __init__(self, settings: CoreSettings, lock_fd: int, on_ready: Callable[[dict[str, Any]], None]) -> None:
-        self._settings = settings
-        self._lock_fd = lock_fd
-        self._on_ready = on_ready
+    def __init__(self, programs: Sequence[Program], on_ready: OnReady) -> None:
+        """`on_ready` gets the name of a program that is ready, each time, and what it said."""
+        token = new_secret()
+        self._children = [
+            ChildProcess(program, token, lambda where, name=program.name: on_ready(name, where))  # type: ignore[misc]
+            for program in programs
+        ]
+        self._core = self._children[0]
         self._stopping = False
-        self._was_ready = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
 
@@ -40,68 +42,43 @@ class Parent:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        failures = 0
-        while True:
-            began = time.monotonic()
-            code = self._run_core()
-            if self._stopping:
-                return 0 if code == 0 else 1
-            if not self._was_ready:
-                return code if code > 0 else 1
-            failures = 0 if time.monotonic() - began > STABLE_AFTER else failures
-            delay = BACKOFF[min(failures, len(BACKOFF) - 1)]
-            failures += 1
-            how = f"signal {-code}" if code < 0 else f"exit code {code}"
-            sys.stderr.write(f"The core process ended ({how}); starting it again in {delay} s.\n")
-            if self._wait(delay):
-                return 1
+        self._core.start()
+        others_run = False
+        while not self._stopping:
+            self._wait()
+            if self._core.was_ready and not others_run:
+                others_run = True
+                for child in self._children[1:]:
+                    child.start()
+            for child in self._children:
+                child.look()
+            for child in self._children:
+                if child.failed_to_start:
+                    return self._end(child.exit_code or 1)
+        return self._end(0)
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
-    def _run_core(self) -> int:
-        settings_read, settings_write = os.pipe()
-        ready_read, ready_write = os.pipe()
-        core = subprocess.Popen(
-            [sys.executable, "-m", "services.app.core", str(settings_read), str(ready_write), str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            pass_fds=(settings_read, ready_write, self._lock_fd),
-        )
-        os.close(settings_read)
-        os.close(ready_write)
-        with os.fdopen(settings_write, "w") as pipe:
-            pipe.write(self._settings.to_json())
-        with os.fdopen(ready_read, "rb") as ready:
-            return self._watch(core, ready.fileno())
+    def _end(self, code: int) -> int:
+        """Ends all, the core last; the exit code."""
+        for child in (*self._children[1:], self._core):
+            while not child.stop():
+                self._wait()
+            if not child.ended_well:
+                code = code or 1
+        return max(code, 1) if code else 0
 
-    def _watch(self, core: subprocess.Popen[bytes], ready: int) -> int:
-        """Waits until the core ends; passes on that it is ready, and a stop."""
-        said = b""
-        asked_at: float | None = None
+    def _wait(self) -> None:
+        """Waits for a signal, for what a child says, or until one is to be started."""
+        due = [seconds for child in self._children if (seconds := child.seconds_to_start()) is not None]
         with selectors.DefaultSelector() as selector:
-            selector.register(ready, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
-            while core.poll() is None:
-                for key, _ in selector.select(timeout=0.5):
-                    data = os.read(key.fd, 4096)
-                    if key.fd == ready:
-                        said += data
-                        if not data:
-                            selector.unregister(ready)
-                            if said:
-                                self._was_ready = True
-                                self._on_ready(json.loads(said))
-                if self._stopping and asked_at is None:
-                    asked_at = time.monotonic()
-                    core.send_signal(signal.SIGTERM)
-                elif asked_at is not None and time.monotonic() - asked_at > STOP_GRACE:
-                    sys.stderr.write(f"The core process did not end within {STOP_GRACE:g} s; killing it.\n")
-                    core.kill()
-        return core.wait()
-
-    def _wait(self, seconds: float) -> bool:
-        """Waits; whether a stop was asked for meanwhile."""
-        end = time.monotonic() + seconds
-        while not self._stopping and time.monotonic() < end:
-            time.sleep(min(0.1, max(0.0, end - time.monotonic())))
-        return self._stopping
+            for child in self._children:
+                if child.ready_fd is not None:
+                    selector.register(child.ready_fd, selectors.EVENT_READ, child)
+            for key, _ in selector.select(timeout=min([TICK, *due])):
+                if key.data is None:
+                    os.read(key.fd, 4096)
+                else:
+                    key.data.hear()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 DEFAULT_HTTP = "127.0.0.1:8190"
 DEFAULT_GRPC = "127.0.0.1:8191"
+DEFAULT_ALERTS_GRPC = "127.0.0.1:8195"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ class CoreSettings:
     tls_certificate: str | None = None
     """PEM chain; with `tls_key`, both ports speak TLS."""
     tls_key: str | None = None
+    internal_listen: str | None = None
+    """`unix:/path` where Delphis' own processes on this machine reach the core."""
+    alerts: str | None = None
+    """gRPC address of the alerts process, whose methods the core relays; None: it serves none of them."""
+    alerts_ca: str | None = None
+    """CA of its certificate; None: it is called in plain text."""
     backends: tuple[str, ...] = ()
     """Services of others behind the gateway, as NAME=ADDRESS."""
     backend_cas: tuple[str, ...] = ()
@@ -72,6 +79,6 @@ def default_data_dir() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "delphis"
 
 
-def sqlite_url(data_dir: Path) -> str:
-    """The embedded database of a data folder."""
-    return f"sqlite:///{data_dir / 'inventory.db'}"
+def sqlite_url(data_dir: Path, service: str = "inventory") -> str:
+    """The embedded database of a service in a data folder."""
+    return f"sqlite:///{data_dir / service}.db"

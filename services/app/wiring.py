@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import select
+
 from services.app import health, version
 from services.app.failure import StartFailure
 from services.app.settings import CoreSettings
@@ -19,6 +21,7 @@ from services.calls.reflection import Reflection
 from services.inventory.access.infos import AccessInfos
 from services.inventory.preferences import DriverPreferences
 from services.inventory.schema import SCHEMA
+from services.inventory.schema.storages import storages
 from services.inventory.service import Inventory, open_vault
 from services.registry.lease_service import LeaseService
 from services.registry.manifest import TlsFiles
@@ -29,12 +32,14 @@ from services.router import service as router_service
 from services.router.router import Router
 from services.store.engine import Store
 from services.store.errors import SchemaError, StoreFault
+from services.store.statement import statement
 from services.vault.errors import VaultError
 from services.vault.key_file import default_key_file
 from services.vault.vault import Vault
 
 IN_TREE_DRIVERS = Path(__file__).parents[2] / "drivers"
 DRAIN_GRACE = 5.0
+_ANY_STORAGE = statement(select(storages.c.no).limit(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
             *LeaseService(registry.table, settings.lease_ttl).methods(),
             *router_service.methods(router),
         )
-        methods = MethodTable((*served, *version.methods(served), *health.methods(store, served)))
+        methods = MethodTable((*served, *version.methods(served), *health.methods(store, _ANY_STORAGE, served)))
         pipeline = Pipeline(methods, authenticator or AnonymousAdmin(), inventory.audit)
         yield Core(pipeline, Reflection(methods.services()), token)
 
@@ -120,4 +125,4 @@ def _service_token(settings: CoreSettings) -> str:
             return service_token.from_descriptor(settings.service_token_fd)
     except service_token.ServiceTokenError as error:
         raise StartFailure(str(error)) from error
-    return new_secret()  # no other process of ours runs yet, so nobody else needs to know it
+    return new_secret()  # no other process of ours is to call this one

@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
+from delphis.auth.v1 import auth_pb2
 from services.calls.errors import STATUS_DETAILS, CallError
+from services.calls.method import Caller
 from services.calls.pipeline import Ingress, Pipeline
 
 SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
@@ -20,6 +23,25 @@ SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
 
 # Without a deadline of the caller's gRPC counts down from a number of this order, in seconds.
 NO_DEADLINE = 1e7
+
+
+CALLER_KEY = "delphis-caller-bin"
+"""Metadata in which who relays a call says whose it is: a delphis.auth.v1.Caller."""
+
+
+def caller_metadata(caller: Caller) -> tuple[str, bytes]:
+    """What tells the peer whose call is relayed."""
+    message = auth_pb2.Caller(name=caller.name, scopes=sorted(caller.scopes))  # type: ignore[arg-type]
+    return CALLER_KEY, message.SerializeToString()
+
+
+def named_caller(value: bytes) -> Caller:
+    """The other end of `caller_metadata`. What can't be read is nobody, who may nothing."""
+    try:
+        message = auth_pb2.Caller.FromString(value)
+    except DecodeError:
+        return Caller("", frozenset())
+    return Caller(message.name, frozenset(message.scopes))
 
 
 def new_request_id() -> str:
@@ -46,9 +68,11 @@ class PipelineHandler(grpc.GenericRpcHandler):
 
 
 def _ingress(context: grpc.aio.ServicerContext[Any, Any]) -> Ingress:
-    token = request_id = None
+    token = request_id = on_behalf = None
     for key, value in context.invocation_metadata() or ():
-        if key == "authorization" and isinstance(value, str):
+        if key == CALLER_KEY and isinstance(value, bytes):
+            on_behalf = named_caller(value)
+        elif key == "authorization" and isinstance(value, str):
             scheme, _, secret = value.partition(" ")
             # Another scheme is no bearer token; the empty one is refused as unknown.
             token = secret.strip() if scheme.lower() == "bearer" else ""
@@ -60,6 +84,7 @@ def _ingress(context: grpc.aio.ServicerContext[Any, Any]) -> Ingress:
         request_id=request_id or new_request_id(),
         timeout=remaining if remaining is not None and remaining < NO_DEADLINE else None,
         peer=context.peer(),
+        on_behalf=on_behalf,
     )
 
 

@@ -17,6 +17,8 @@ from services.calls.method import Call, Caller, Method, MethodTable
 
 log = logging.getLogger(__name__)
 
+RESOURCE_HEADER = "delphis-resource-id"
+"""Tells who relayed a call what it was about, for the audit log."""
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 MAX_IN_FLIGHT = 2000
 MAX_WATCHES = 1000
@@ -33,6 +35,8 @@ class Ingress:
     timeout: float | None
     """Seconds that the caller gives; None: the method's default."""
     peer: str
+    on_behalf: Caller | None = None
+    """Whom the bearer says it calls for; see `Pipeline`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +99,22 @@ class CallMetrics:
 
 
 class Pipeline:
-    """Takes calls as bytes, from gRPC and from the gateway in the same process, and answers bytes or CallError."""
+    """Takes calls as bytes, from gRPC and from the gateway in the same process, and answers bytes or CallError.
 
-    def __init__(self, methods: MethodTable, authenticator: Authenticator, auditor: Auditor | None = None) -> None:
+    With `relayed`, who has the scope `service` may name another caller, in whose place the call is then authorised: a
+    core does so that relays a user's call, which it authorised and audits itself.
+    """
+
+    def __init__(
+        self,
+        methods: MethodTable,
+        authenticator: Authenticator,
+        auditor: Auditor | None = None,
+        *,
+        relayed: bool = False,
+    ) -> None:
         self.methods = methods
+        self._relayed = relayed
         self.metrics = CallMetrics()
         self._authenticator = authenticator
         self._auditor = auditor
@@ -134,7 +150,10 @@ class Pipeline:
         self._calls.add(timeout)
         try:
             async with timeout:
-                return Answer(await method.unary(body, call), call.headers)
+                answer = await method.unary(body, call)
+                if self._relayed and call.resource_id:
+                    call.headers[RESOURCE_HEADER] = call.resource_id
+                return Answer(answer, call.headers)
         except BaseException as error:
             failure = self._failure(error, call, expired=timeout.expired())
             code, reason = failure.code, failure.reason
@@ -207,6 +226,8 @@ class Pipeline:
                 )
             if method.scope != options_pb2.SCOPE_PUBLIC or ingress.token is not None:
                 call.caller = self._authenticator.authenticate(ingress.token)
+                if self._relayed and ingress.on_behalf is not None and call.caller.may(options_pb2.SCOPE_SERVICE):
+                    call.caller = ingress.on_behalf
             if not call.caller.may(method.scope):
                 scope = options_pb2.Scope.DESCRIPTOR.values_by_number[method.scope].name.removeprefix("SCOPE_").lower()
                 raise CallError(

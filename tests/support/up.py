@@ -65,6 +65,8 @@ class Up:
         arguments = [program, *command]
         if "serve" not in command or "core" in command:
             arguments += ["--data-dir", str(self.data_dir), "--grpc-listen", "127.0.0.1:0"]
+        if "up" in command and "--trap-listen" not in options:
+            arguments += ["--trap-listen", "127.0.0.1:0"]
         arguments += ["--http-listen", "127.0.0.1:0", *options]
         environment = {
             **os.environ,
@@ -165,10 +167,18 @@ class Up:
 
     def core_pid(self) -> int:
         """Process id of the core."""
+        return self.child_pid("core")
+
+    def child_pid(self, name: str) -> int:
+        """Process id of a child of `up`: `core` or `alerts`."""
         for pid, arguments in children(self.process.pid):
-            if "services.app.core" in arguments:
+            if f"services.app.{name} " in arguments:
                 return pid
-        raise AssertionError("no core process")
+        raise AssertionError(f"no {name} process")
+
+    def wait_traps(self) -> str:
+        """Where traps are taken, as soon as the alerts process of `up` is ready: HOST:PORT."""
+        return self._find(r"traps\s+(\S+)").rstrip(",")
 
     def host_pids(self, driver: str = "") -> list[int]:
         """Process ids of the driver hosts, by the driver's name on their command line."""

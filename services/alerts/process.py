@@ -1,0 +1,111 @@
+"""How the parts of an alerts process belong together."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import bindparam, insert, select, update
+
+from services.alerts.schema import SCHEMA
+from services.alerts.schema.service import service
+from services.alerts.settings import AlertsSettings
+from services.app import health
+from services.app.failure import StartFailure
+from services.auth import service_token
+from services.auth.service_authenticator import ServiceAuthenticator
+from services.calls.method import Method, MethodTable
+from services.calls.pipeline import Pipeline
+from services.calls.reflection import Reflection
+from services.store.connection import Connection
+from services.store.engine import Store
+from services.store.errors import SchemaError, StoreFault
+from services.store.statement import statement
+from services.vault.errors import VaultError
+from services.vault.key_file import default_key_file
+from services.vault.vault import LateVault
+
+log = logging.getLogger(__name__)
+
+_INSTALLATION_BYTES = 16
+_SELF = statement(select(service.c.installation, service.c.starts).where(service.c.no == 1))
+_NEW = statement(insert(service).values(no=1, installation=bindparam("made"), starts=1, started_at=bindparam("at")))
+_AGAIN = statement(
+    update(service).where(service.c.no == 1).values(starts=service.c.starts + 1, started_at=bindparam("at"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """An alerts service that serves, but for its gRPC port."""
+
+    pipeline: Pipeline
+    reflection: Reflection
+    traps: tuple[str, ...]
+    """Where traps are taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Self:
+    """What the service knows of itself."""
+
+    installation: bytes
+    """16 random bytes that stay as long as the database does."""
+    starts: int
+    """How often it has started, this time included."""
+
+
+@asynccontextmanager
+async def wire(settings: AlertsSettings) -> AsyncIterator[Alerts]:
+    """Opens the store, starts all parts, and puts the pipeline in front of what they serve."""
+    async with AsyncExitStack() as stack:
+        token = _service_token(settings)
+        store = _open_store(settings.database)
+        stack.push_async_callback(store.close)
+        await store.write(_begin)
+        _open_vault(settings)
+        served: tuple[Method, ...] = ()
+        methods = MethodTable((*served, *health.methods(store, _SELF, served)))
+        pipeline = Pipeline(methods, ServiceAuthenticator(token), relayed=True)
+        yield Alerts(pipeline, Reflection(methods.services()), traps=())
+
+
+def _begin(connection: Connection) -> Self:
+    """Counts the start."""
+    at = time.time_ns() // 1000
+    if not connection.run(_AGAIN, {"at": at}):
+        connection.run(_NEW, {"at": at, "made": secrets.token_bytes(_INSTALLATION_BYTES)})
+    row = connection.one(_SELF)
+    assert row is not None
+    return Self(bytes(row[0]), row[1])
+
+
+def _open_store(database: str) -> Store:
+    try:
+        return Store.open(database, SCHEMA)
+    except (ValueError, StoreFault, SchemaError) as error:
+        raise StartFailure(str(error)) from error
+
+
+def _open_vault(settings: AlertsSettings) -> LateVault:
+    path = Path(settings.key_file) if settings.key_file else default_key_file()
+    try:
+        return LateVault(path, key_ids=(), purpose="secrets of alerts")
+    except VaultError as error:
+        raise StartFailure(str(error)) from error
+
+
+def _service_token(settings: AlertsSettings) -> str:
+    try:
+        if settings.service_token_file is not None:
+            return service_token.from_file(Path(settings.service_token_file))
+        if settings.service_token_fd is not None:
+            return service_token.from_descriptor(settings.service_token_fd)
+    except service_token.ServiceTokenError as error:
+        raise StartFailure(str(error)) from error
+    raise StartFailure("Give --token-file: the file with the token of Delphis' own processes, as the core has it.")
