@@ -19,14 +19,19 @@ def mint(prefix: bytes, numbers: Iterable[int]) -> list[tuple[str, bytes]]:
     Each is a UUID (version 8): the array's prefix, the row's number (60 bits, until the year 2112), 28 random bits.
     """
     numbers = list(numbers)
-    head = prefix.hex()
     noise = os.urandom(4 * len(numbers)).hex()
     found: list[tuple[str, bytes]] = []
+    high, begin, first = -1, "", b""
     at = 0
     for number in numbers:
-        h = f"{number:015x}"
-        text = f"{head}-{h[:4]}-8{h[4:7]}-a{h[7:10]}-{h[10:]}{noise[at : at + 7]}"
-        found.append((text, bytes.fromhex(text.replace("-", ""))))
+        # The number's upper bits are those of thousands of neighbours.
+        if number >> 20 != high:
+            high = number >> 20
+            h = f"{high:010x}"
+            begin = f"{prefix.hex()}-{h[:4]}-8{h[4:7]}-a{h[7:]}-"
+            first = bytes.fromhex(begin.replace("-", ""))
+        end = f"{number & 0xFFFFF:05x}{noise[at : at + 7]}"
+        found.append((begin + end, first + bytes.fromhex(end)))
         at += 8
     return found
 

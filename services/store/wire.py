@@ -8,10 +8,8 @@ ITEM = b"\x0a"
 
 def varint(value: int) -> bytes:
     """A number as protobuf writes it."""
-    if value < 0x80:
-        return SMALL[value]
     if value < 0x4000:
-        return _MIDDLE[value - 0x80]
+        return SHORT[value]
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -20,9 +18,11 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-SMALL = [bytes((value,)) for value in range(0x80)]
 # Most lengths: made once, since making one costs as much as the rest of a row's frame.
-_MIDDLE = [bytes((value & 0x7F | 0x80, value >> 7)) for value in range(0x80, 0x4000)]
+SHORT = [
+    *(bytes((value,)) for value in range(0x80)),
+    *(bytes((value & 0x7F | 0x80, value >> 7)) for value in range(0x80, 0x4000)),
+]
 
 
 def framed(content: bytes) -> bytes:
@@ -42,4 +42,4 @@ def timestamp_field(tag: bytes, at: int) -> bytes:
     content = b"\x08" + varint(seconds)
     if rest:
         content += b"\x10" + varint(rest * 1000)
-    return tag + SMALL[len(content)] + content
+    return tag + SHORT[len(content)] + content

@@ -17,7 +17,7 @@ _STORAGE_ID = b"\xca\x0c\x24"  # field 201, 36 bytes
 _CREATED = b"\xd2\x0c"  # field 202
 _UPDATED = b"\xda\x0c"  # field 203
 _MISSING = b"\xe0\x0c\x01"  # field 204: true
-_FIXED = 3 + 36 + 3 + 36 + 15
+_CORE = 3 + 36 + 3 + 36 + 15
 """Bytes of the core's part up to the time of creation: two ids and a time."""
 _INITIATORS = b"\x92\x0d"  # field 210
 
@@ -60,7 +60,7 @@ class BodyMaker:
         while body[at - 1] > 0x7F:
             at += 1
         begin = body.rfind(self._id)
-        return body[at:begin], body[begin : begin + _FIXED]
+        return body[at:begin], body[begin : begin + _CORE]
 
     def renewed(self, driver_part: bytes, core: bytes, updated_at: int) -> bytes:
         """The stored bytes of a row that has another driver's part now."""
@@ -72,6 +72,14 @@ class BodyMaker:
         """The stored bytes of a row."""
         core = b"".join((_ID, id_.encode(), self._storage, self._created.field(micros(seq))))
         return self.renewed(driver_part, core, updated_at)
+
+    def bodies(self, driver_parts: Iterable[bytes], ids: Iterable[str], numbers: Iterable[int]) -> list[bytes]:
+        """The stored bytes of new rows: as `body`, in half the time."""
+        storage, created = self._storage, self._created.field
+        return [
+            b"".join((ITEM, varint(len(part) + _CORE), part, _ID, id_.encode(), storage, created(micros(number))))
+            for part, id_, number in zip(driver_parts, ids, numbers, strict=True)
+        ]
 
 
 def message(body: bytes) -> bytes:

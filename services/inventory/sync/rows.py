@@ -27,7 +27,6 @@ from sqlalchemy import (
 
 from services.inventory.kinds import KINDS, Kind
 from services.inventory.sync.difference import Difference
-from services.inventory.sync.wire import driver_part_class
 from services.store.columns import MAX_TEXT, clean
 from services.store.connection import Connection, Row
 from services.store.statement import Statement, statement
@@ -121,7 +120,7 @@ class KindRows:
         self._delta = f"delta_{table.name}"
         self.difference = Difference(kind)
         self.values = _values_of(kind)
-        """The name and the kind's columns of a driver part."""
+        """The name and the kind's columns of each of some driver parts."""
 
     def _update(self, names: set[str]) -> tuple[Statement, Any]:
         ordered = [name for name in self.columns if name in names]
@@ -164,28 +163,37 @@ class KindRows:
         connection.execute(f"UPDATE {self.table.name} t SET {values} FROM {self._delta} d WHERE t.seq = d.seq")
 
 
-def _values_of(kind: Kind) -> Callable[[Any], Sequence[Any]]:
-    """A function that takes the values of the kind's columns from a driver part, as the columns can hold them."""
-    texts = [place for place, column in enumerate(kind.columns, 1) if column.type == "text"]
+def _values_of(kind: Kind) -> Callable[[Sequence[Any]], list[Sequence[Any]]]:
+    """A function that takes the values of the kind's columns from driver parts, as the columns can hold them."""
+    texts = [0, *(place for place, column in enumerate(kind.columns, 1) if column.type == "text")]
     enums = [
         (place, frozenset(column.numbers.values()) | {0})
         for place, column in enumerate(kind.columns, 1)
         if column.type == "enum"
     ]
-    get: Any = attrgetter("name", *(column.name for column in kind.columns)) if kind.columns else None
-    texts.insert(0, 0)
+    get: Any = attrgetter("name", *(column.name for column in kind.columns))
+    if not kind.columns:
+        get = lambda part: (part.name,)  # noqa: E731 - of one name attrgetter makes no tuple
 
-    def values(part: Any) -> Sequence[Any]:
-        found: Sequence[Any] = get(part) if get is not None else (part.name,)
+    def fit(columns: list[Sequence[Any]]) -> bool:
+        return all(
+            max(map(len, columns[place])) <= MAX_TEXT and "\0" not in "".join(columns[place]) for place in texts
+        ) and all(known.issuperset(columns[place]) for place, known in enums)
+
+    def made_to_fit(found: Sequence[Any]) -> Sequence[Any]:
+        values = list(found)
         for place in texts:
-            value = found[place]
-            if len(value) > MAX_TEXT or "\0" in value:
-                found = [*found[:place], clean(value), *found[place + 1 :]]
+            values[place] = clean(values[place])
         for place, known in enums:
             # Numbers that this version does not know count as "unknown", which is how they are shown.
-            if found[place] not in known:
-                found = [*found[:place], 1, *found[place + 1 :]]
-        return found
+            if values[place] not in known:
+                values[place] = 1
+        return values
+
+    def values(parts: Sequence[Any]) -> list[Sequence[Any]]:
+        found: list[Sequence[Any]] = list(map(get, parts))
+        # Whole columns are looked at, single values only where one does not fit.
+        return found if not found or fit(list(zip(*found, strict=True))) else list(map(made_to_fit, found))
 
     return values
 
@@ -194,9 +202,3 @@ def _values_of(kind: Kind) -> Callable[[Any], Sequence[Any]]:
 def rows_of(kind: str) -> KindRows:
     """The rows of a kind, by its name."""
     return KindRows(KINDS[kind])
-
-
-@cache
-def part_class_of(kind: str) -> Any:
-    """The class of a kind's driver parts."""
-    return driver_part_class(KINDS[kind])

@@ -5,6 +5,8 @@ Both are twins of contract messages, built from descriptors in a pool of their o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -17,12 +19,20 @@ _PACKAGE = "delphis.twin"
 _pool = descriptor_pool.DescriptorPool()
 
 
-def _load(message: descriptor_pb2.DescriptorProto) -> type[Message]:
+def _load(message: descriptor_pb2.DescriptorProto, *uses: str) -> type[Message]:
     file = descriptor_pb2.FileDescriptorProto(
-        name=f"{_PACKAGE}.{message.name}.proto", package=_PACKAGE, syntax="proto3", message_type=[message]
+        name=_file(message.name),
+        package=_PACKAGE,
+        syntax="proto3",
+        message_type=[message],
+        dependency=map(_file, uses),
     )
     _pool.AddSerializedFile(file.SerializeToString())
     return message_factory.GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.{message.name}"))
+
+
+def _file(name: str) -> str:
+    return f"{_PACKAGE}.{name}.proto"
 
 
 def _batch() -> type[Message]:
@@ -69,6 +79,7 @@ def _driver_part(kind: Kind) -> type[Message]:
 Batch: Any = _batch()
 """`items` and `warnings` are bytes, `complete` a bool."""
 
+
 _parts: dict[str, Any] = {}
 
 
@@ -78,3 +89,36 @@ def driver_part_class(kind: Kind) -> Any:
     if found is None:
         found = _parts[kind.name] = _driver_part(KINDS[kind.name])
     return found
+
+
+@cache
+def _driver_parts_class(kind: str) -> Any:
+    """The class of a message whose `items` are driver parts of a kind."""
+    part = driver_part_class(KINDS[kind]).DESCRIPTOR
+    message = descriptor_pb2.DescriptorProto(name=f"{part.name}Parts")
+    message.field.add(
+        number=1,
+        name="items",
+        label=FieldDescriptorProto.LABEL_REPEATED,
+        type=FieldDescriptorProto.TYPE_MESSAGE,
+        type_name=f".{part.full_name}",
+    )
+    return _load(message, part.name)
+
+
+def driver_parts(kind: str, items: Sequence[bytes]) -> Any:
+    """A message whose `items` are the driver parts of serialised messages of a kind.
+
+    All in one message: one by one they take three times as long to read, and to write.
+
+    Raises:
+        DecodeError: one of them is no message of the kind.
+    """
+    whole = _driver_parts_class(kind).FromString(Batch(items=items).SerializeToString())
+    whole.DiscardUnknownFields()
+    return whole
+
+
+def canonical(whole: Any) -> list[bytes]:
+    """The canonical bytes of each of the `items` of a message."""
+    return list(Batch.FromString(whole.SerializeToString(deterministic=True)).items)

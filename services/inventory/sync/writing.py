@@ -9,8 +9,9 @@ A `KindWriter` is made for one run of a transaction and thrown away, so that the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import xxhash
@@ -36,8 +37,9 @@ from services.inventory.sync.result import (
     KindResult,
     StorageGone,
 )
-from services.inventory.sync.rows import MAX_NATIVE_ID, part_class_of, rows_of
+from services.inventory.sync.rows import MAX_NATIVE_ID, rows_of
 from services.inventory.sync.tombstones import Tombstone, Tombstones
+from services.inventory.sync.wire import canonical, driver_parts
 from services.store.columns import clean
 from services.store.connection import Connection, Row
 from services.store.minting import mint
@@ -106,6 +108,16 @@ class _Known(NamedTuple):
     body: bytes
 
 
+class _Waiting(NamedTuple):
+    """What a row is made of."""
+
+    item: _Item
+    seq: int
+    id: bytes
+    updated_at: int
+    body: bytes
+
+
 def write_kind(connection: Connection, target: Target, answer: Answer, carried: Carried | None = None) -> KindResult:
     """Writes the difference, or the rest of it, and says how the kind's sync ended.
 
@@ -137,6 +149,10 @@ def _check(connection: Connection, target: Target) -> None:
         raise KindMoved
 
 
+def _is_native_id(text: str) -> bool:
+    return 0 < len(text) <= MAX_NATIVE_ID and "\0" not in text
+
+
 class KindWriter:
     """One run of the transaction that writes a kind, or a part of it."""
 
@@ -148,9 +164,9 @@ class KindWriter:
         self._answer = answer
         self._kind = kind
         self._rows = rows_of(kind.name)
-        self._parse = part_class_of(kind.name).FromString
         self._difference = self._rows.difference
         self._identity = kind.identity_field
+        self._native_id = attrgetter(kind.native_field)
         self._bodies = BodyMaker(target.storage_id)
         self._no = target.before.storage_no
         self._events = target.before.loaded
@@ -167,8 +183,8 @@ class KindWriter:
         self._seen: set[str] = set()
         self._seen_before = carried.seen
         self._renamed: list[tuple[_Item, list[str]]] = []
-        self._inserts: list[Row] = []
-        self._updates: dict[bool, list[Row]] = {False: [], True: []}
+        self._inserts: list[_Waiting] = []
+        self._updates: dict[bool, list[_Waiting]] = {False: [], True: []}
         self._added, self._written = carried.added, carried.written
         self._changed = self._removed = 0
         self._warnings = list(carried.warnings or answer.warnings)
@@ -211,43 +227,50 @@ class KindWriter:
 
     def _write_items(self, end: int | None) -> None:
         for items, numbers in self._answer.spool.chunks(self._begin, end):
-            self._write_chunk(list(self._parsed(items, numbers)))
+            self._write_chunk(self._parsed(items, numbers))
             self._flush(self._batch)
 
     # -- what came ------------------------------------------------------------------------------------------------
 
-    def _parsed(self, items: list[bytes], numbers: Iterable[int]) -> Iterator[_Item]:
+    def _parsed(self, items: list[bytes], numbers: Sequence[int]) -> list[_Item]:
         """The items that are neither garbage nor stored after all."""
-        native_field = self._kind.native_field
+        try:
+            whole = driver_parts(self._kind.name, items)
+        except DecodeError:
+            if len(items) > 1:  # which of them is it?
+                pairs = zip(items, numbers, strict=True)
+                return [item for data, number in pairs for item in self._parsed([data], [number])]
+            self._unreadable += 1
+            self._warn("The driver sent an item that is no message of its kind.")
+            return []
+        parts, contents = list(whole.items), canonical(whole)
         seed = self._kind.seed
-        for data, number in zip(items, numbers, strict=True):
-            try:
-                part = self._parse(data)
-            except DecodeError:
-                self._unreadable += 1
-                self._warn("The driver sent an item that is no message of its kind.")
-                continue
-            part.DiscardUnknownFields()
-            native_id: str = getattr(part, native_field)
-            if not native_id or len(native_id) > MAX_NATIVE_ID or "\0" in native_id:
-                self._unreadable += 1
-                self._warn(f"The driver sent an item whose native id is empty or too long: {native_id[:40]!r}.")
-                continue
-            content = part.SerializeToString(deterministic=True)
-            digest = xxhash.xxh3_128_digest(content, seed)
-            if content != data:
-                # Other bytes may mean the same: a map in another order, fields that are the core's.
-                seq = self._by_digest.pop(digest, None)
-                if seq is not None and seq in self._unmatched:
-                    self._unmatched.discard(seq)
-                    if seq in self._target.flagged:
-                        self._changed += self._absent.found_again([seq])
-                    continue
-            yield _Item(part, content, digest, native_id, number)
+        digests = [xxhash.xxh3_128_digest(content, seed) for content in contents]
+        native_ids: list[str] = list(map(self._native_id, parts))
+        found = list(map(_Item._make, zip(parts, contents, digests, native_ids, numbers, strict=True)))
+        if contents == items and all(map(_is_native_id, native_ids)):
+            return found
+        return [item for item, data in zip(found, items, strict=True) if self._is_wanted(item, data)]
+
+    def _is_wanted(self, item: _Item, data: bytes) -> bool:
+        if not _is_native_id(item.native_id):
+            self._unreadable += 1
+            self._warn(f"The driver sent an item whose native id is empty or too long: {item.native_id[:40]!r}.")
+            return False
+        if item.content != data:
+            # Other bytes may mean the same: a map in another order, fields that are the core's.
+            seq = self._by_digest.pop(item.digest, None)
+            if seq is not None and seq in self._unmatched:
+                self._unmatched.discard(seq)
+                if seq in self._target.flagged:
+                    self._changed += self._absent.found_again([seq])
+                return False
+        return True
 
     def _write_chunk(self, items: list[_Item]) -> None:
         known = self._known(item.native_id for item in items) if self._target.stored else {}
         fresh: list[_Item] = []
+        changed: list[tuple[_Item, _Known]] = []
         for item in items:
             if item.native_id in self._seen or item.native_id in self._seen_before:
                 self._duplicate(item)
@@ -259,9 +282,10 @@ class KindWriter:
             elif row.seq in self._unmatched or self._came_first(item, row):
                 self._seen.add(item.native_id)
                 self._unmatched.discard(row.seq)
-                self._update(item, row)
+                changed.append((item, row))
             else:
                 self._duplicate(item)
+        self._update(changed)
         if self._target.stored:
             for item in fresh:
                 if item.part.previous_native_ids:
@@ -302,16 +326,18 @@ class KindWriter:
         graves: dict[str, Tombstone] = {}
         if self._tombstones.any:
             graves = self._tombstones.find([(item.native_id, self._rows.identity(item.part)) for item in items])
-        numbers = self._connection.sequence.take(self._connection, len(items))
+        numbers = list(self._connection.sequence.take(self._connection, len(items)))
         ids = mint(self._bodies.prefix, numbers)
-        for item, number, (text, id_) in zip(items, numbers, ids, strict=True):
+        bodies = self._bodies.bodies([item.content for item in items], [text for text, _ in ids], numbers)
+        for item, number, (text, id_), body in zip(items, numbers, ids, bodies, strict=True):
             grave = graves.get(item.native_id)
-            seq, updated_at = number, 0
-            if grave is not None:
+            if grave is None:
+                self._inserts.append(_Waiting(item, number, id_, 0, body))
+            else:
                 self._tombstones.open(grave)
-                seq, id_, text, updated_at = grave.seq, grave.id, id_text(grave.id), self._target.now
-            body = self._bodies.body(item.content, text, seq, updated_at)
-            self._inserts.append(self._row(item, seq, id_, updated_at, body))
+                text, at = id_text(grave.id), self._target.now
+                restored = self._bodies.body(item.content, text, grave.seq, at)
+                self._inserts.append(_Waiting(item, grave.seq, grave.id, at, restored))
             if self._members.any:
                 self._members.add(item.native_id, item.part)
             if self._events:
@@ -331,15 +357,26 @@ class KindWriter:
             previous_id=previous or "",
         )
 
-    def _update(self, item: _Item, row: _Known) -> None:
-        if self._is_another(item, row):
-            self._flush(0)
-            self._absent.delete([row.seq], log=False)
-            self._removed += 1
-            self._insert([item], {item.native_id: id_text(row.id)})
-            return
-        old_part, core = self._bodies.parts(row.body)
-        fields = self._difference.fields(self._parse(old_part), item.part)
+    def _update(self, pairs: Iterable[tuple[_Item, _Known]]) -> None:
+        same: list[tuple[_Item, _Known]] = []
+        for item, row in pairs:
+            if self._is_another(item, row):
+                self._replace(item, row)
+            else:
+                same.append((item, row))
+        stored = [self._bodies.parts(row.body) for _, row in same]
+        before = driver_parts(self._kind.name, [part for part, _ in stored]).items
+        for (item, row), old, (_, core) in zip(same, before, stored, strict=True):
+            self._update_one(item, row, old, core)
+
+    def _replace(self, item: _Item, row: _Known) -> None:
+        self._flush(0)
+        self._absent.delete([row.seq], log=False)
+        self._removed += 1
+        self._insert([item], {item.native_id: id_text(row.id)})
+
+    def _update_one(self, item: _Item, row: _Known, old: Any, core: bytes) -> None:
+        fields = self._difference.fields(old, item.part)
         if row.missing:
             fields.append("missing")
         # Without a difference the row is written for its bytes alone: another runtime, another schema.
@@ -347,7 +384,7 @@ class KindWriter:
         # A new schema may have columns that the old row lacks.
         indexed = not fields or not self._kind.indexed_fields.isdisjoint(fields)
         body = self._bodies.renewed(item.content, core, updated_at)
-        self._updates[indexed].append(self._row(item, row.seq, row.id, updated_at, body))
+        self._updates[indexed].append(_Waiting(item, row.seq, row.id, updated_at, body))
         if self._members.any and (not fields or self._members.touched_by(fields) or row.native_id != item.native_id):
             self._members.replace(row.native_id, item.native_id, item.part)
         if not fields:
@@ -370,18 +407,13 @@ class KindWriter:
         identity = getattr(item.part, self._identity)
         return bool(identity) and identity != row.identity and clean(identity) != row.identity
 
-    def _row(self, item: _Item, seq: int, id_: bytes, updated_at: int, body: bytes) -> Row:
-        return (
-            seq,
-            self._no,
-            item.digest,
-            id_,
-            item.native_id,
-            *self._rows.values(item.part),
-            updated_at,
-            0,
-            body,
-        )
+    def _rows_of(self, waiting: Sequence[_Waiting]) -> list[Row]:
+        no = self._no
+        values = self._rows.values([item.part for item, *_ in waiting])
+        return [
+            (seq, no, item.digest, id_, item.native_id, *columns, updated_at, 0, body)
+            for (item, seq, id_, updated_at, body), columns in zip(waiting, values, strict=True)
+        ]
 
     def _rename(self) -> None:
         """Items with a new native id that name the one they had: they keep the row, unless it came too."""
@@ -390,6 +422,7 @@ class KindWriter:
             self._flush(0)
             known = self._known(previous for _, names in chunk for previous in names[:10])
             fresh: list[_Item] = []
+            renamed: list[tuple[_Item, _Known]] = []
             for item, names in chunk:
                 rows = (known.get(name) for name in names[:10])
                 row = next((row for row in rows if row is not None and row.seq in self._unmatched), None)
@@ -397,18 +430,19 @@ class KindWriter:
                     fresh.append(item)
                 else:
                     self._unmatched.discard(row.seq)
-                    self._update(item, row)
+                    renamed.append((item, row))
+            self._update(renamed)
             self._insert(fresh)
 
     def _flush(self, above: int) -> None:
         """Writes rows that wait, where there are more than `above`."""
         if len(self._inserts) > above:
-            self._rows.insert(self._connection, self._inserts)
+            self._rows.insert(self._connection, self._rows_of(self._inserts))
             self._written += len(self._inserts)
             self._inserts = []
         for indexed, rows in self._updates.items():
             if len(rows) > above:
-                self._rows.update(self._connection, rows, indexed=indexed)
+                self._rows.update(self._connection, self._rows_of(rows), indexed=indexed)
                 self._written += len(rows)
                 self._updates[indexed] = []
         self._members.flush(above)
