@@ -135,8 +135,10 @@ class Owners:
         return self._locks.setdefault(storage_id, asyncio.Lock())
 
     def _good(self, kept: _Kept, order: list[Manifest], storage_id: str) -> bool:
+        if kept.manifest not in order:  # not to be asked for: it may be let go already
+            return False
         host = self._usable(kept.manifest)
-        if host is None or host.info.server_id != kept.server_id or kept.manifest not in order:
+        if host is None or host.info.server_id != kept.server_id:
             return False
         if kept.manifest is order[0] or time.monotonic() < kept.settled or _busy(host, storage_id):
             return True

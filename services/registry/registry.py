@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from delphis.driver.v1 import storage_driver_pb2
 from services.calls.errors import CallError, invalid
@@ -27,6 +29,9 @@ from services.store.engine import Store
 log = logging.getLogger(__name__)
 
 _RESCAN_AT_MOST_EVERY = 1.0
+_MOST_CHANGES = 3
+
+_T = TypeVar("_T")
 
 
 class Registry:
@@ -51,6 +56,7 @@ class Registry:
         self._entry_points = entry_points
         self._scanned = 0.0
         self._proving: asyncio.Task[None] | None = None
+        self._stopping = False
         self._spawning = Spawning(store, allowed=settings.spawn)
         self.table: HostTable | None = None
         if store is not None:
@@ -72,6 +78,7 @@ class Registry:
 
     async def stop(self, grace: float) -> None:
         """Ends all hosts; their calls have `grace` seconds to finish."""
+        self._stopping = True
         if self._proving is not None:
             self._proving.cancel()
             await asyncio.wait([self._proving])
@@ -120,13 +127,27 @@ class Registry:
         `suspect` is what is distrusted where the call ends the host; else the storage id. Only `registered` arrays have
         owners.
         """
+        return await self._over_changes(
+            partial(self._lease, pair, storage_id, method, suspect or storage_id, registered=registered)
+        )
+
+    async def _lease(self, pair: Pair, storage_id: str, method: str, suspect: str, *, registered: bool) -> Lease:
         if not self.catalogue.serves(pair):
             self.refresh()
         replicas = self.catalogue.find(pair)
         if (owners := self._owners(replicas)) is not None:
-            return await owners.lease(replicas, storage_id, method, suspect or storage_id, registered=registered)
-        replicas = await self._ours(replicas)
-        return await self.supervisor.lease(replicas, storage_id, method, suspect or storage_id)
+            return await owners.lease(replicas, storage_id, method, suspect, registered=registered)
+        return await self.supervisor.lease(await self._ours(replicas), storage_id, method, suspect)
+
+    async def _over_changes(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """Asks again where what was waited for is let go: a manifest changed, or a host announced itself anew."""
+        for _ in range(_MOST_CHANGES):
+            try:
+                return await ask()
+            except CallError as error:
+                if error.reason != "SERVICE_UNAVAILABLE" or self._stopping:
+                    raise
+        return await ask()
 
     def stale(self, storage_id: str) -> None:
         """A host says that the array has another owner than we know."""
@@ -135,6 +156,9 @@ class Registry:
 
     async def info(self, pair: Pair) -> storage_driver_pb2.GetDriverInfoResponse:
         """Who the driver of the pair is and what it wants to know; starts a host if none runs. CallError as `lease`."""
+        return await self._over_changes(partial(self._info, pair))
+
+    async def _info(self, pair: Pair) -> storage_driver_pb2.GetDriverInfoResponse:
         if not self.catalogue.serves(pair):
             self.refresh()
         replicas = self.catalogue.find(pair)

@@ -114,6 +114,25 @@ async def test_replicas_share_the_arrays_and_stand_in_for_each_other(tmp_path: P
             assert {await home.pid(array) for array in arrays} == {first.pid}
 
 
+async def test_a_call_goes_to_the_host_that_took_the_place_of_the_one_it_waits_for(tmp_path: Path) -> None:
+    """As where a host that is dialled in vain announces itself anew, from somewhere else."""
+    path = tmp_path / "host.sock"
+    with socket.socket(socket.AF_UNIX) as mute:
+        mute.bind(str(tmp_path / "mute.sock"))
+        mute.listen()  # and never answers
+        manifest(tmp_path / "drivers", f'endpoint = "unix://{tmp_path}/mute.sock"')
+        command, environment = tiny(path)
+        async with house(tmp_path, connect_timeout=20.0) as home, running(*command, **environment) as host:
+            waiting = asyncio.create_task(home.pid(home.arrays.add("a1")))
+            asked = asyncio.create_task(home.registry.info(PAIR))
+            (hosts,) = await until(home.registry.supervisor.known)
+            await until(lambda: hosts.main.starting)
+            manifest(tmp_path / "drivers", f'endpoint = "unix://{path}"')
+            home.registry.rescan()
+            assert await asyncio.wait_for(waiting, 5) == host.pid
+            assert (await asyncio.wait_for(asked, 5)).name == "dev.acme.box"
+
+
 # ---- TCP, mutual TLS, the SDK's host ----
 
 

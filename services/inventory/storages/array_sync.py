@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from delphis.inventory.v1 import change_pb2
 from delphis.type.v1 import storage_pb2
@@ -43,6 +43,8 @@ _REPEATED = ("DRIVER_HOST_UNAVAILABLE", "STORE_FAULT")
 ASK_SECONDS = 60.0
 LIST_SECONDS = 600.0
 _REPEAT_DELAYS = (0.0, 0.1, 0.3, 1.0, 3.0)
+
+_T = TypeVar("_T")
 
 _OUTCOME_OK = storage_pb2.SYNC_OUTCOME_OK
 _OUTCOME_PARTIAL = storage_pb2.SYNC_OUTCOME_PARTIAL
@@ -98,7 +100,8 @@ class ArraySync:
         return await self._store.write(partial(self._end, end=end))
 
     async def _sync(self) -> _End:
-        info = await self._router.driver_info(Pair(self._row.driver_vendor, self._row.driver_model))
+        pair = Pair(self._row.driver_vendor, self._row.driver_model)
+        info = await _repeated(partial(self._router.driver_info, pair))
         kinds = [kind for kind in KINDS.values() if f"List{kind.rpc}" in info.rpcs]
         self.progress = Progress([STORAGE, *(kind.name for kind in kinds)])
         self.progress.began(STORAGE)
@@ -138,15 +141,11 @@ class ArraySync:
             )
 
     async def _ask(self, method: str) -> bytes:
-        for delay in (*_REPEAT_DELAYS, None):
+        async def ask() -> bytes:
             deadline = asyncio.get_running_loop().time() + ASK_SECONDS
-            try:
-                return await self._router.unary(method, self._id, deadline=deadline)
-            except CallError as error:
-                if error.reason != "DRIVER_HOST_UNAVAILABLE" or delay is None:
-                    raise
-                await asyncio.sleep(delay)
-        raise AssertionError
+            return await self._router.unary(method, self._id, deadline=deadline)
+
+        return await _repeated(ask)
 
     async def _check_serial(self, serial: str) -> None:
         registered = self._row.serial_number
@@ -298,6 +297,18 @@ class ArraySync:
             values["last_success_at"] = ended.ended_at
         rows.change(connection, row.no, **values)
         return due
+
+
+async def _repeated(ask: Callable[[], Awaitable[_T]]) -> _T:
+    """Asks again while the host is away: one that was lost is back in a moment."""
+    for delay in (*_REPEAT_DELAYS, None):
+        try:
+            return await ask()
+        except CallError as error:
+            if error.reason != "DRIVER_HOST_UNAVAILABLE" or delay is None:
+                raise
+            await asyncio.sleep(delay)
+    raise AssertionError
 
 
 def _failed(error: CallError) -> _End:
