@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import socket
 import subprocess
@@ -100,10 +101,23 @@ class Untrue(sdk.StorageDriver):
     def get_capabilities(self, context: Context) -> sdk.Capabilities:
         found = sdk.Capabilities(is_historic=True, lists_all_alerts=True)
         group = found.resource_metrics.add(kind="volume")
-        group.metrics.add(name="iops", unit="1/s")
-        group.metrics.add(name="cacheHitRatio", unit="1")
+        for name, unit in _METRICS.items():
+            group.metrics.add(name=name, unit=unit)
         group.interval.FromSeconds(60)
         found.retention.FromSeconds(86_400)
+        match self.bad:
+            case "unknown_metric":
+                group.metrics.add(name="colour", unit="1")
+            case "other_unit":
+                group.metrics[0].unit = "By/s"
+            case "other_kind":
+                found.resource_metrics.add(kind="port").metrics.add(name="cpuUsage", unit="1")
+            case "short_retention":
+                found.retention.FromSeconds(1)
+            case "minutes":
+                group.interval.FromSeconds(60 * 86_400)
+            case _:
+                pass
         if self.bad == "unknown_kind":
             found.kinds.append("snapshots")
         return found
@@ -277,29 +291,52 @@ class Untrue(sdk.StorageDriver):
     ) -> list[sdk.MetricBatch]:
         if self.bad == "metrics_fail":
             raise errors.BadResponse("The statistics can't be read.")
-        batch = sdk.MetricBatch(kind="volume", native_ids=["volume-0", "volume-1"], metrics=["iops", "cacheHitRatio"])
-        start = end - timedelta(minutes=5)
+        batch = sdk.MetricBatch(kind="volume", native_ids=["volume-0", "volume-1"], metrics=list(_METRICS))
+        first = -(-begin.timestamp() // 60) * 60
+        batch.steps = max(0, math.ceil((end.timestamp() - first) / 60))
+        if not batch.steps:
+            return []
+        batch.step.FromSeconds(60)
+        row = [120.0, 0.0, 80.0, 0.0, 40.0, 0.0, 120 * 8e3, 0.0, 8e3, _NAN, 0.985, _NAN]
         match self.bad:
             case "metric_twice":
                 batch.metrics[1] = "iops"
             case "other_metrics":
                 batch.metrics[1] = "colour"
             case "old_samples":
-                start = begin - timedelta(days=1)
+                first -= 86_400
+            case "uneven":
+                batch.step.FromSeconds(7)
+            case "percent":
+                row[10] = 98.5
+            case "far_too_much":
+                row[6] = 1e15
+            case "writes_too_many":
+                row[4] = 400.0
+            case "kilobytes":
+                row[8] = 8.0
+            case "present_only":
+                row[0], row[2] = (value + next(COUNTER) % 9 for value in (120, 80))
             case _:
                 pass
-        batch.start.FromDatetime(start)
-        batch.step.FromSeconds(60)
-        batch.steps = 3
-        ratio = 98.5 if self.bad == "percent" else 0.985
-        batch.values.extend([120.0, 0.0, ratio, float("nan")] * 3)
-        return [batch]
+        batch.start.FromSeconds(int(first))
+        batch.values.extend(row * batch.steps)
+        return [batch] * (2 if self.bad == "batch_twice" else 1)
 
     def get_latest_perf_timestamp(self, context: Context) -> datetime:
         return datetime.now(UTC) + timedelta(days=1 if self.bad == "tomorrow" else 0)
 
 
 _OTHER_VOLUMES = frozenset({"random_ids", "control_in_id"})
+_METRICS = {
+    "iops": "1/s",
+    "readIops": "1/s",
+    "writeIops": "1/s",
+    "throughput": "By/s",
+    "ioSize": "By",
+    "cacheHitRatio": "1",
+}
+_NAN = float("nan")
 
 
 class Misreader(Untrue):

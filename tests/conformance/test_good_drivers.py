@@ -29,7 +29,13 @@ ALERTS = {
     *(f"alerts.{name}" for name in ("list", "sane", "window", "sources", "clear-absent", "receivers")),
     *("traps.unknown", "traps.odd", "traps.given", "malformed.traps"),
 }
-METRICS = {f"metrics.{name}" for name in ("read", "columns", "announced", "times", "values", "latest")}
+METRICS = {
+    f"metrics.{name}"
+    for name in (
+        *("catalogue", "intervals", "read", "columns", "announced", "times", "values", "latest"),
+        *("once", "history", "consistent"),
+    )
+}
 PROCESS = {
     *("output.quiet", "output.text", "output.memory", "secrets.log", "secrets.process"),
     *("process.drain", "process.restart", "process.parent", "process.survives"),

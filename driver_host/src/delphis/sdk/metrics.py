@@ -80,7 +80,12 @@ class Metric:
 
     def can_be(self, lowest: float, highest: float) -> bool:
         """Values between these two can be true. Infinite ones can't; NaN stands for no value and is not to be asked."""
-        return lowest >= 0 and highest <= self.largest * _TOLERANCE
+        return lowest >= 0 and highest <= self.ceiling
+
+    @property
+    def ceiling(self) -> float:
+        """Beyond it a value is a mistake: a little more than `largest`, since drivers compute, and round."""
+        return self.largest * _TOLERANCE
 
 
 @cache

@@ -16,8 +16,9 @@ Run = Callable[["Bench"], Iterable[Problem]]
 
 # In the order in which they run: what ends hosts, and what looks back at the whole run, comes last.
 _MODULES = (
-    *("service", "identity", "storage", "lists", "relations", "values", "quantities", "alerts", "traps", "metrics"),
-    *("access", "malformed", "sessions", "concurrency", "deadlines", "output", "process", "hindsight"),
+    *("service", "identity", "storage", "lists", "relations", "values", "quantities", "alerts", "traps"),
+    *("metrics", "samples", "access", "malformed", "sessions", "concurrency", "deadlines", "output", "process"),
+    "hindsight",
 )
 
 
