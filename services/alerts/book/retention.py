@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, select
+from functools import partial
+
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy import text as sql_text
 
 from delphis.alert.v1 import alert_pb2 as pb
@@ -18,18 +20,12 @@ CHUNK = 200
 
 _event = alert_events.c
 _STATE_CLEARED = sql_text("state = 3")
-_SURPLUS = statement(
-    select(alerts.c.cleared_at)
-    .where(_STATE_CLEARED)
-    .order_by(alerts.c.cleared_at.desc())
-    .limit(1)
-    .offset(bindparam("kept"))
-)
+_CLEARED = statement(select(func.count()).select_from(alerts).where(_STATE_CLEARED))
 _OLD = statement(
     select(alerts.c.seq)
     .where(_STATE_CLEARED, alerts.c.cleared_at <= bindparam("cut"))
-    .order_by(alerts.c.cleared_at)
-    .limit(CHUNK)
+    .order_by(alerts.c.cleared_at, alerts.c.seq)
+    .limit(bindparam("count"))
 )
 _LAST_OF = statement(
     select(_event.position).where(_event.alert_seq == bindparam("alert_seq")).order_by(_event.position.desc()).limit(1)
@@ -71,15 +67,18 @@ async def forget(store: Store, *, at: int | None = None) -> int:
     """Removes what is too old or too much, as the settings say; how many alerts. To be called now and then."""
     now = at or times.now()
 
-    def find_cut(connection: Connection) -> tuple[int, int]:
+    def look(connection: Connection) -> tuple[int, int]:
         wanted = settings.read(connection)
-        old = now - wanted.retention.ToMicroseconds()
-        surplus = connection.value(_SURPLUS, {"kept": wanted.max_cleared})
-        return old, max(old, surplus or 0)
+        return now - wanted.retention.ToMicroseconds(), connection.value(_CLEARED) - wanted.max_cleared
 
-    old, cut = await store.scan(find_cut)
+    old, surplus = await store.scan(look)
     count = 0
-    while removed := await store.write(lambda connection: _remove_some(connection, cut), bulk=True):
+    while removed := await store.write(lambda connection: _remove_some(connection, old, CHUNK), bulk=True):
+        count += removed
+    while (most := min(CHUNK, surplus - count)) > 0:
+        removed = await store.write(partial(_remove_some, cut=now, most=most), bulk=True)
+        if not removed:
+            break
         count += removed
     while await store.write(lambda connection: _sweep_some(connection, old), bulk=True):
         pass
@@ -89,8 +88,9 @@ async def forget(store: Store, *, at: int | None = None) -> int:
     return count
 
 
-def _remove_some(connection: Connection, cut: int) -> int:
-    seqs = [row[0] for row in connection.all(_OLD, (cut,))]
+def _remove_some(connection: Connection, cut: int, most: int) -> int:
+    """Removes those that were cleared first, and not after `cut`."""
+    seqs = [row[0] for row in connection.all(_OLD, (cut, most))]
     if seqs:
         last = max(connection.value(_LAST_OF, (seq,)) or 0 for seq in seqs)
         connection.run(_DELETE_EVENTS, (seqs,))

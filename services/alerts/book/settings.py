@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
@@ -110,11 +109,11 @@ def _check(given: pb.AlertSettings) -> None:
         if given.HasField(name):  # type: ignore[arg-type]
             times.of_duration(f"settings.{name}", getattr(given, name), least=span.least, most=span.most)
     for name, count in _COUNTS.items():
-        _refuse(given, name, lambda value, at=count: at.least <= value <= at.most, f"{count.least:,} to {count.most:,}")
+        _check_number(given, name, count.least, count.most)
     for name in _SHARES:
-        _refuse(given, name, lambda value: 0 <= value <= 1, "0 to 1")
+        _check_number(given, name, 0, 1)
 
 
-def _refuse(given: pb.AlertSettings, name: str, allowed: Callable[[float], bool], span: str) -> None:
-    if given.HasField(name) and not allowed(getattr(given, name)):  # type: ignore[arg-type]
-        raise invalid(f"settings.{name}", f"It must be {span}.")
+def _check_number(given: pb.AlertSettings, name: str, least: int, most: int) -> None:
+    if given.HasField(name) and not least <= getattr(given, name) <= most:  # type: ignore[arg-type]
+        raise invalid(f"settings.{name}", f"It must be {least:,} to {most:,}.")
