@@ -44,6 +44,7 @@ COPY drivers drivers
 # Generated arrays and the tutorial have no place in a real core; the driver-host image has them.
 RUN rm -r drivers/fake_storage drivers/sample_vendor
 COPY deploy deploy
+RUN python3 -m compileall -q /app
 # PYTHONPATH: a dependency that ships a top-level `services` must not win over ours.
 ENV PATH=/opt/delphis/bin:$PATH PYTHONPATH=/app DELPHIS_KEY_FILE=/var/lib/delphis-key/key
 USER 10001:10001
@@ -56,6 +57,7 @@ FROM base AS driver-host
 COPY --from=driver-host-packages /opt/delphis /opt/delphis
 WORKDIR /app
 COPY drivers drivers
+RUN python3 -m compileall -q /app
 ENV PATH=/opt/delphis/bin:$PATH PYTHONPATH=/app
 USER 10001:10001
 EXPOSE 50051
