@@ -58,10 +58,13 @@ def run(core: CoreSettings, trap_listen: Sequence[str]) -> int:
             ),
         )
 
+        told: list[dict[str, Any]] = []
+
         def ready(name: str, where: dict[str, Any]) -> None:
             if name == "core":
                 banner.show(core, where)
-            else:
+            elif where not in told[-1:]:  # else it is back where it was
+                told.append(where)
                 banner.show_traps(core.log_format, where)
 
         return Parent(programs, ready).run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from grpc_health.v1 import health_pb2
 
@@ -20,18 +20,24 @@ log = logging.getLogger(__name__)
 _SECONDS = 2.0
 
 
-def methods(store: Store, probe: Statement, served: Iterable[Method]) -> Iterator[Method]:
+Away = Callable[[str], bool]
+
+
+def methods(store: Store, probe: Statement, served: Iterable[Method], away: Away = lambda _: False) -> Iterator[Method]:
     """The service for a method table. Health.Watch stays the gRPC server's own.
 
-    `probe` asks for a row of any table: SQLite answers `SELECT 1` without its file.
+    `probe` asks for a row of any table: SQLite answers `SELECT 1` without its file. `away` says whether a service is
+    another process's, which can't be reached.
     """
     services = frozenset(method.path.split("/")[1] for method in served) | {""}
 
     async def check(request: health_pb2.HealthCheckRequest, _: Call) -> health_pb2.HealthCheckResponse:
-        # One process serves all of its services or none: which one is asked about makes no difference.
         if request.service not in services:
             shown = request.service[:100]
             raise CallError("RESOURCE_NOT_FOUND", f"No service {shown!r} is served here.", metadata={"service": shown})
+        if away(request.service):
+            raise _unavailable(f"The process that serves {request.service} is away.")
+        # A process serves all of its own services or none: which one is asked about makes no difference.
         try:
             async with asyncio.timeout(_SECONDS):
                 await store.read(lambda connection: connection.value(probe))

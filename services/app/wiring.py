@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from delphis.alert.v1 import alert_pb2, delivery_pb2, snmp_config_pb2, trap_pb2
 from services.app import health, version
 from services.app.failure import StartFailure
 from services.app.settings import CoreSettings
@@ -16,6 +17,7 @@ from services.auth import service_token
 from services.auth.authenticator import TokenAuthenticator
 from services.auth.secret import new_secret
 from services.calls.method import MethodTable
+from services.calls.peer import Peer, PeerError
 from services.calls.pipeline import AnonymousAdmin, Pipeline
 from services.calls.reflection import Reflection
 from services.inventory.access.infos import AccessInfos
@@ -28,6 +30,7 @@ from services.registry.manifest import TlsFiles
 from services.registry.registry import Registry
 from services.registry.service import RegistryService
 from services.registry.settings import HostSettings
+from services.relay.relay import Relay
 from services.router import service as router_service
 from services.router.router import Router
 from services.store.engine import Store
@@ -39,6 +42,11 @@ from services.vault.vault import Vault
 
 IN_TREE_DRIVERS = Path(__file__).parents[2] / "drivers"
 DRAIN_GRACE = 5.0
+ALERT_SERVICES = [
+    service
+    for module in (alert_pb2, delivery_pb2, snmp_config_pb2, trap_pb2)
+    for service in module.DESCRIPTOR.services_by_name.values()
+]
 _ANY_STORAGE = statement(select(storages.c.no).limit(1))
 
 
@@ -82,9 +90,26 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
             *LeaseService(registry.table, settings.lease_ttl).methods(),
             *router_service.methods(router),
         )
-        methods = MethodTable((*served, *version.methods(served), *health.methods(store, _ANY_STORAGE, served)))
+        alerts = _relay_to_alerts(settings, token)
+        if alerts is not None:
+            stack.push_async_callback(alerts.close)
+            served = (*served, *alerts.methods(ALERT_SERVICES))
+
+        def away(service: str) -> bool:
+            return service.startswith("delphis.alert.") and alerts is not None and not alerts.connected
+
+        methods = MethodTable((*served, *version.methods(served), *health.methods(store, _ANY_STORAGE, served, away)))
         pipeline = Pipeline(methods, authenticator or AnonymousAdmin(), inventory.audit)
         yield Core(pipeline, Reflection(methods.services()), token)
+
+
+def _relay_to_alerts(settings: CoreSettings, token: str) -> Relay | None:
+    if settings.alerts is None:
+        return None
+    try:
+        return Relay("alerts", Peer("--alerts", settings.alerts, settings.alerts_ca).channel(), token)
+    except PeerError as error:
+        raise StartFailure(str(error)) from error
 
 
 def _lease_tls(settings: CoreSettings) -> TlsFiles | None:
