@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from delphis.alert.v1 import alert_pb2 as pb
 from services.alerts.book.entries import OPEN, Entries, Entry
 from services.calls.errors import CallError
 from services.store.connection import Connection
 from services.values import times, uuids
+
+
+class Operation(Protocol):
+    """Does something to alerts, and says which it changed: serialised alerts."""
+
+    def __call__(self, connection: Connection, ids: Iterable[str], *, by: str, note: str, at: int) -> list[bytes]:
+        """`by` is the caller's name, `at` now."""
+        ...
+
 
 _OPERATOR = pb.ALERT_ORIGIN_OPERATOR
 REMOVED = "The storage was removed."
