@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import orjson
 
 from delphis.alert.v1 import alert_pb2, delivery_pb2
+from delphis.type.v1 import alert_pb2 as type_alert_pb2
 from gateway.dialect import enum_texts
 from services.alerts.delivery.http_client import HttpClient
 from services.alerts.delivery.message import Message
@@ -20,8 +21,8 @@ DEFAULT_RESEND = 60.0
 LAPSES_AFTER = 4
 """Sendings that Alertmanager may miss before it takes an alert as over, as Prometheus has it."""
 
-_SEVERITIES = enum_texts(alert_pb2.Alert.DESCRIPTOR.fields_by_name["severity"].enum_type)
-_CATEGORIES = enum_texts(alert_pb2.Alert.DESCRIPTOR.fields_by_name["category"].enum_type)
+_SEVERITIES = enum_texts(type_alert_pb2.Severity.DESCRIPTOR)
+_CATEGORIES = enum_texts(type_alert_pb2.AlertCategory.DESCRIPTOR)
 _NO_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 
 

@@ -32,6 +32,10 @@ class Refused(DeliveryFault):
     """It won't ever take what is in a message, or one of several: what is sent is wrong, not how or where."""
 
 
+class LaneGone(Exception):
+    """The receiver was removed, or has fewer addresses, while it was told."""
+
+
 def bounded(message: str, limit: int = SHOWN) -> str:
     """One line of printable text, not too long."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in message).split())

@@ -71,7 +71,7 @@ class HttpClient:
         except aiohttp.ClientConnectorError as error:
             raise Unavailable(self._clean(f"No connection: {error.os_error.strerror or error.os_error}.")) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Unavailable(self._clean(f"The connection failed: {error or type(error).__name__}.")) from None
+            raise Unavailable(self._clean(f"The connection failed: {str(error) or type(error).__name__}.")) from None
         self._judge(answer)
 
     async def close(self) -> None:
@@ -147,7 +147,9 @@ class HttpClient:
         said = f": {answer.excerpt}" if answer.excerpt else "."
         if 300 <= status < 400:
             raise Unavailable(
-                self._clean(f"It answered {status} and points to {answer.location or 'nowhere'}; redirects are not followed.")
+                self._clean(
+                    f"It answered {status} and points to {answer.location or 'nowhere'}; redirects are not followed."
+                )
             )
         if status in _CONTENT_REFUSED:
             raise Refused(f"It answered {status}{said}")

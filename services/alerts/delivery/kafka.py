@@ -6,9 +6,11 @@ The client is librdkafka; it is loaded when the first such receiver is used, and
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from delphis.alert.v1 import alert_pb2, delivery_pb2
@@ -31,11 +33,7 @@ _client_log.setLevel(logging.CRITICAL + 1)
 
 def client_missing() -> bool:
     """Whether this installation can't speak to Kafka."""
-    try:
-        import confluent_kafka  # noqa: F401
-    except ImportError:
-        return True
-    return False
+    return importlib.util.find_spec("confluent_kafka") is None
 
 
 def configuration(kafka: delivery_pb2.KafkaReceiver, settings: DeliverySettings) -> dict[str, Any]:
@@ -86,7 +84,7 @@ class KafkaSink:
         outcomes: list[Any] = [None] * len(messages)
         waiting = len(messages)
 
-        def settle(place: int, error: Any) -> None:
+        def settle(place: int, error: Any, message: Any = None) -> None:
             nonlocal waiting
             outcomes[place] = error
             waiting -= 1
@@ -97,7 +95,7 @@ class KafkaSink:
                     self._kafka.topic,
                     key=(message.event.alert.storage_id or _OWN).encode(),
                     value=message.logged.json,
-                    on_delivery=lambda error, _, place=place: settle(place, error),
+                    on_delivery=partial(settle, place),
                 )
             except Exception as error:  # noqa: BLE001 - the client's own, or BufferError
                 settle(place, error.args[0] if error.args else error)
@@ -138,7 +136,7 @@ class KafkaSink:
             return
         producer.purge(blocking=False)
         # The end of a client joins its threads, which may take a second.
-        threading.Thread(target=producer.close, args=(0.1,), name="kafka-close", daemon=True).start()
+        threading.Thread(target=producer.close, name="kafka-close", daemon=True).start()
 
     def _note(self, error: Any) -> None:
         self._problem = _text(error)

@@ -16,6 +16,8 @@ class LoggedEvent:
     """An event of the log. Receivers share it, and its JSON."""
 
     position: int
+    seq: int
+    """Of its alert."""
     at: int
     """Microseconds since 1970."""
     event: alert_pb2.AlertEvent
