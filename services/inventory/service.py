@@ -144,8 +144,10 @@ class Inventory:
                 log.exception("pruning failed by a fault of Delphis")
 
     async def _adopt(self) -> None:
+        mark = self._store.signals.mark(records.HANDED_OVER)
         while True:
-            await asyncio.sleep(ADOPTION_SECONDS)
+            await self._store.signals.wait(records.HANDED_OVER, mark, ADOPTION_SECONDS)
+            mark = self._store.signals.mark(records.HANDED_OVER)
             try:
                 await self._syncs.adopt()
                 await self._removals.adopt()

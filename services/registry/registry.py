@@ -149,6 +149,13 @@ class Registry:
                     raise
         return await ask()
 
+    async def elsewhere(self, pair: Pair) -> int:
+        """The process of the core that calls the pair's driver, where this one can't and another one can; else 0."""
+        replicas = self.catalogue.find(pair) if self.catalogue.serves(pair) else []
+        if self._owners(replicas) is not None or not all(manifest.spawned for manifest in replicas) or not replicas:
+            return 0
+        return await self._spawning.elsewhere(replicas[0].name)
+
     def stale(self, storage_id: str) -> None:
         """A host says that the array has another owner than we know."""
         if self.table is not None:

@@ -50,6 +50,14 @@ class Spawning:
             raise _refused(driver, "Another core on the same database runs the hosts of this driver")
         self._mine[driver] = until
 
+    async def elsewhere(self, driver: str) -> int:
+        """The process that starts the driver's hosts where this one must not; 0 where it is this one, or nobody."""
+        try:
+            await self.check(driver)
+        except CallError:
+            return await self._store.write(partial(owner_of, driver=driver)) if self._store is not None else 0
+        return 0
+
 
 def claim(connection: Connection, driver: str) -> bool:
     """Takes the right for this process, if nobody who lives has it. Runs inside a transaction of the caller's."""
@@ -66,6 +74,12 @@ def claim(connection: Connection, driver: str) -> bool:
     if not is_gone(connection, owner):
         return False
     return bool(connection.run(_TAKE, {"of": driver, "before": owner, "process": connection.process}))
+
+
+def owner_of(connection: Connection, driver: str) -> int:
+    """The process that has the right, if it lives and is another one; else 0. Inside a transaction of the caller's."""
+    owner = connection.value(_OF, {"driver": driver})
+    return int(owner) if owner not in (None, connection.process) and not is_gone(connection, owner) else 0
 
 
 def _refused(driver: str, why: str) -> CallError:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import grpc
+import xxhash
 
 from delphis.driver.v1 import storage_driver_pb2
 from delphis.type.v1 import access_pb2
@@ -167,7 +168,9 @@ class Router:
     ) -> bytes:
         """Calls a unary method. CallError where it fails."""
         resolved = await self._resolve(method, storage_id)
-        return await self._unary(method, storage_id, resolved, body, deadline, request_id)
+        # What needs no array can't be the array's fault: where it ends a host, this very request is distrusted.
+        suspect = "" if METHODS[method].needs_array else f"{storage_id}/{xxhash.xxh3_64_hexdigest(body)}"
+        return await self._unary(method, storage_id, resolved, body, deadline, request_id, suspect)
 
     async def stream(
         self, method: str, storage_id: str, body: bytes = b"", *, deadline: float | None = None, request_id: str = ""
@@ -221,6 +224,10 @@ class Router:
     async def driver_info(self, pair: Pair) -> storage_driver_pb2.GetDriverInfoResponse:
         """Who the driver of a vendor and model is, and which access info it wants. Starts a host if none runs."""
         return await self._registry.info(pair)
+
+    async def elsewhere(self, pair: Pair) -> int:
+        """The process of the core that calls the pair's driver, where this one can't and another one can; else 0."""
+        return await self._registry.elsewhere(pair)
 
     async def _resolve(self, method: str, storage_id: str) -> ResolvedTarget:
         return await self._targets.resolve(storage_id, with_access=METHODS[method].needs_array)

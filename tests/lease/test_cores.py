@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -25,6 +26,18 @@ def arrays() -> Iterator[CountingArrays]:
     with CountingArrays() as server:
         yield server
         server.shutdown()
+
+
+def synced(core: Core, place: str) -> dict[str, Any]:
+    """The storage, as soon as it was synced, which must have succeeded."""
+
+    def probe() -> dict[str, Any] | None:
+        found: dict[str, Any] = core.ask("GET", place)
+        return found if found["sync_status"] == "SYNCED" else None
+
+    found = wait_for("the sync", probe, 20)
+    assert (found["sync_outcome"], found["sync_error"]) == ("ok", None), found
+    return found
 
 
 def test_two_cores(
@@ -67,6 +80,12 @@ def test_two_cores(
         with pytest.raises(grpc.RpcError) as refused:
             two.owner(generated)
         assert "Another core on the same database runs the hosts" in str(refused.value.details())
+        # Its syncs go there by themselves, whichever core was asked for them.
+        place = f"/v1/storages/{generated}"
+        synced(two, place)
+        before = two.ask("GET", place)["last_success_at"]
+        two.ask("POST", f"{place}/sync")
+        assert synced(two, place)["last_success_at"] > before
         one.stop(kill=True)
 
         def taken_over() -> bool:

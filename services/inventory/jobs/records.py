@@ -27,6 +27,8 @@ OPEN = (WAITING, RUNNING)  # neighbours, which makes them a range in SQL
 SYNC = job_pb2.JOB_TYPE_SYNC
 REMOVAL = job_pb2.JOB_TYPE_REMOVAL
 
+HANDED_OVER = "jobs-handed-over"
+"""The topic that is signalled when a core left a job to another one."""
 MOST_DEATHS = 10
 """A job that was running at so many ends of cores is suspected of having caused them."""
 MOST_JOBS = 200_000
@@ -111,6 +113,11 @@ _RELEASE = statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"), jobs.c.owner == bindparam("process"), jobs.c.state.between(*OPEN))
     .values(state=WAITING, owner=NOBODY)
+)
+_HAND_OVER = statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"), jobs.c.attempt == bindparam("as_attempt"), jobs.c.state == RUNNING)
+    .values(state=WAITING, owner=bindparam("process"))
 )
 _HOLDS = statement(
     select(jobs.c.id).where(
@@ -245,6 +252,18 @@ def adopt(connection: Connection, type_: int) -> list[Job]:
         if connection.run(_ADOPT, parameters):
             adopted.append(job._replace(state=WAITING, owner=connection.process, deaths=deaths))
     return adopted
+
+
+def hand_over(connection: Connection, job: Job, process: int) -> None:
+    """Leaves a running attempt to another core, for which the job waits then."""
+    connection.run(_HAND_OVER, {"job_id": job.id, "as_attempt": job.attempt, "process": process})
+    connection.signal(HANDED_OVER)
+
+
+def waiting_here(connection: Connection, type_: int) -> list[Job]:
+    """The jobs that wait for this core, those that another one left to it among them."""
+    here = connection.process
+    return [job for job in open_jobs(connection) if (job.type, job.state, job.owner) == (type_, WAITING, here)]
 
 
 def release(connection: Connection, job_ids: Iterable[bytes]) -> None:

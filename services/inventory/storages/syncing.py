@@ -63,9 +63,11 @@ class Syncs:
         self._schedule.start()
 
     async def adopt(self) -> None:
-        """Goes on with the syncs of cores that have ended since."""
-        for job, pair in await self._store.write(_adopt):
+        """Goes on with the syncs of cores that have ended since, and with those that others left to this one."""
+        adopted, left = await self._store.write(lambda connection: (_adopt(connection), _waiting_here(connection)))
+        for job, _ in adopted:
             log.info("sync %s is taken over: its core has ended", uuids.text(job.id))
+        for job, pair in (*adopted, *left):
             self._queue.put(job.id, str(pair))
 
     async def stop(self) -> None:
@@ -131,6 +133,11 @@ class Syncs:
         row = await self._store.read(partial(rows.by_no, no=job.storage_no))
         if row is None:
             await self._store.write(partial(records.cancel, job_id=job.id, why="The storage was removed."))
+            return
+        core = await self._router.elsewhere(Pair(row.driver_vendor, row.driver_model))
+        if core:
+            log.info("sync %s is left to the core that runs the hosts of its driver", uuids.text(job.id))
+            await self._store.write(partial(records.hand_over, job=job, process=core))
             return
         sync = self._live[job.id] = ArraySync(self._store, self._router, job, row)
         try:
@@ -235,6 +242,11 @@ def _recover(connection: Connection) -> tuple[list[tuple[Job, Pair]], list[Stora
         if no not in busy:
             rows.change(connection, no, sync_status=rows.SYNCED)
     return waiting, rows.all_live(connection)
+
+
+def _waiting_here(connection: Connection) -> list[tuple[Job, Pair]]:
+    found = [(job, rows.by_no(connection, job.storage_no)) for job in records.waiting_here(connection, records.SYNC)]
+    return [(job, Pair(row.driver_vendor, row.driver_model)) for job, row in found if row is not None]
 
 
 def _adopt(connection: Connection) -> list[tuple[Job, Pair]]:
