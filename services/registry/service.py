@@ -134,6 +134,7 @@ class RegistryService:
             if info is not None and not driver.rpcs:
                 driver.rpcs.extend(info.rpcs)
                 driver.access_fields.extend(info.access_fields)
+                driver.lists_all_alerts = info.lists_all_alerts
         driver.state = min(states, key=_BEST_FIRST.index)
         if driver.state == pb.DRIVER_STATE_SERVING and all(manifest.leased for manifest in replicas):
             driver.error = ""  # each host has its own

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Table
 
 from services.alerts.schema.metadata import metadata
-from services.store.columns import KEYED, bigint, blob, flag, integer, text
+from services.store.columns import KEYED, bigint, blob, integer, text
 
 alert_polls = Table(
     "alert_polls",
@@ -25,8 +25,6 @@ alert_polls = Table(
     text("error_msg"),
     # Lines.
     text("warnings"),
-    # Somebody asked for a poll that did not begin yet.
-    flag("wanted"),
 )
 
 own_conditions = Table(

@@ -39,7 +39,6 @@ CREATE TABLE alert_polls (
     error_code TEXT COLLATE "C" DEFAULT '' NOT NULL,
     error_msg TEXT COLLATE "C" DEFAULT '' NOT NULL,
     warnings TEXT COLLATE "C" DEFAULT '' NOT NULL,
-    wanted INTEGER DEFAULT 0 NOT NULL,
     PRIMARY KEY (storage_id)
 );
 

@@ -39,7 +39,6 @@ CREATE TABLE alert_polls (
     error_code TEXT DEFAULT '' NOT NULL,
     error_msg TEXT DEFAULT '' NOT NULL,
     warnings TEXT DEFAULT '' NOT NULL,
-    wanted INTEGER DEFAULT 0 NOT NULL,
     PRIMARY KEY (storage_id)
 );
 

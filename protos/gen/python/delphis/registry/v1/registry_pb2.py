@@ -29,7 +29,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"delphis/registry/v1/registry.proto\x12\x13\x64\x65lphis.registry.v1\x1a&delphis/driver/v1/storage_driver.proto\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe2\x02\n\x06\x44river\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x31\n\x06source\x18\x03 \x01(\x0e\x32!.delphis.registry.v1.DriverSource\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12/\n\x05state\x18\x05 \x01(\x0e\x32 .delphis.registry.v1.DriverState\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12/\n\x06serves\x18\x07 \x03(\x0b\x32\x1f.delphis.registry.v1.ServedPair\x12\x0c\n\x04rpcs\x18\x08 \x03(\t\x12\x35\n\raccess_fields\x18\t \x03(\x0b\x32\x1e.delphis.driver.v1.AccessField\x12.\n\x05hosts\x18\n \x03(\x0b\x32\x1f.delphis.registry.v1.DriverHost\x12\x10\n\x08restarts\x18\x0b \x01(\x03\"S\n\nServedPair\x12\x0e\n\x06vendor\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x16\n\x0e\x63onflicts_with\x18\x03 \x03(\t\x12\x0e\n\x06in_use\x18\x04 \x01(\x08\"\xf2\x02\n\nDriverHost\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.delphis.registry.v1.HostState\x12\x11\n\tserver_id\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\x03\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65xit\x18\x07 \x01(\t\x12\x10\n\x08log_tail\x18\x08 \x03(\t\x12\x11\n\tprobation\x18\t \x01(\x08\x12\x17\n\x0f\x63\x61lls_in_flight\x18\n \x01(\x05\x12\x14\n\x0cmemory_bytes\x18\x0b \x01(\x03\x12\x34\n\x10lease_expires_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65rror\x18\r \x01(\t\"\xde\x01\n\nQuarantine\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64river\x18\x02 \x01(\t\x12\x33\n\x05state\x18\x03 \x01(\x0e\x32$.delphis.registry.v1.QuarantineState\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65\x61ths\x18\x06 \x01(\x05\x12\x11\n\tlast_exit\x18\x07 \x01(\t\"\x14\n\x12ListDriversRequest\"\x18\n\x16ListQuarantinesRequest\"C\n\x13ListDriversResponse\x12,\n\x07\x64rivers\x18\x01 \x03(\x0b\x32\x1b.delphis.registry.v1.Driver\"O\n\x17ListQuarantinesResponse\x12\x34\n\x0bquarantines\x18\x01 \x03(\x0b\x32\x1f.delphis.registry.v1.Quarantine\" \n\x10GetDriverRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"N\n\x13PreferDriverRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x06vendor\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05model\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"$\n\x14RestartDriverRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\".\n\x18ReleaseQuarantineRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t*\x9c\x01\n\x0c\x44riverSource\x12\x1d\n\x19\x44RIVER_SOURCE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44RIVER_SOURCE_UNKNOWN\x10\x01\x12\x1a\n\x16\x44RIVER_SOURCE_MANIFEST\x10\x02\x12\x1d\n\x19\x44RIVER_SOURCE_ENTRY_POINT\x10\x03\x12\x17\n\x13\x44RIVER_SOURCE_LEASE\x10\x04*\x81\x02\n\x0b\x44riverState\x12\x1c\n\x18\x44RIVER_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44RIVER_STATE_UNKNOWN\x10\x01\x12\x15\n\x11\x44RIVER_STATE_IDLE\x10\x02\x12\x18\n\x14\x44RIVER_STATE_SERVING\x10\x03\x12\x19\n\x15\x44RIVER_STATE_STARTING\x10\x04\x12\x18\n\x14\x44RIVER_STATE_BACKOFF\x10\x05\x12\x1c\n\x18\x44RIVER_STATE_UNREACHABLE\x10\x06\x12\x1c\n\x18\x44RIVER_STATE_LOAD_FAILED\x10\x07\x12\x18\n\x14\x44RIVER_STATE_INVALID\x10\x08*\xba\x01\n\tHostState\x12\x1a\n\x16HOST_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12HOST_STATE_UNKNOWN\x10\x01\x12\x17\n\x13HOST_STATE_STARTING\x10\x02\x12\x16\n\x12HOST_STATE_SERVING\x10\x03\x12\x17\n\x13HOST_STATE_DRAINING\x10\x04\x12\x13\n\x0fHOST_STATE_DEAD\x10\x05\x12\x1a\n\x16HOST_STATE_UNREACHABLE\x10\x06*\xb1\x01\n\x0fQuarantineState\x12 \n\x1cQUARANTINE_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18QUARANTINE_STATE_UNKNOWN\x10\x01\x12\x1c\n\x18QUARANTINE_STATE_SUSPECT\x10\x02\x12\x1e\n\x1aQUARANTINE_STATE_PROBATION\x10\x03\x12 \n\x1cQUARANTINE_STATE_QUARANTINED\x10\x04\x32\xfd\x06\n\x0fRegistryService\x12\x8f\x01\n\x0bListDrivers\x12\'.delphis.registry.v1.ListDriversRequest\x1a(.delphis.registry.v1.ListDriversResponse\"-\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\t\x1a\x07\x64rivers\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/drivers\x12x\n\tGetDriver\x12%.delphis.registry.v1.GetDriverRequest\x1a\x1b.delphis.registry.v1.Driver\"\'\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/drivers/{name}\x12\x88\x01\n\x0cPreferDriver\x12(.delphis.registry.v1.PreferDriverRequest\x1a\x1b.delphis.registry.v1.Driver\"1\x90\x02\x02\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/drivers/{name}:prefer:\x01*\x12\x88\x01\n\rRestartDriver\x12).delphis.registry.v1.RestartDriverRequest\x1a\x1b.delphis.registry.v1.Driver\"/\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08<\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/drivers/{name}:restart:\x01*\x12\xa3\x01\n\x0fListQuarantines\x12+.delphis.registry.v1.ListQuarantinesRequest\x1a,.delphis.registry.v1.ListQuarantinesResponse\"5\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\r\x1a\x0bquarantines\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/quarantines\x12\xa1\x01\n\x11ReleaseQuarantine\x12-.delphis.registry.v1.ReleaseQuarantineRequest\x1a\x1f.delphis.registry.v1.Quarantine\"<\x90\x02\x02\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02)\"$/v1/quarantines/{storage_id}:release:\x01*BN\n\x17\x64\x65v.delphis.registry.v1P\x01Z-delphis.dev/go/delphis/registry/v1;registryv1\xa0\xbb\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"delphis/registry/v1/registry.proto\x12\x13\x64\x65lphis.registry.v1\x1a&delphis/driver/v1/storage_driver.proto\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x96\x03\n\x06\x44river\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x31\n\x06source\x18\x03 \x01(\x0e\x32!.delphis.registry.v1.DriverSource\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12/\n\x05state\x18\x05 \x01(\x0e\x32 .delphis.registry.v1.DriverState\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12/\n\x06serves\x18\x07 \x03(\x0b\x32\x1f.delphis.registry.v1.ServedPair\x12\x0c\n\x04rpcs\x18\x08 \x03(\t\x12\x35\n\raccess_fields\x18\t \x03(\x0b\x32\x1e.delphis.driver.v1.AccessField\x12.\n\x05hosts\x18\n \x03(\x0b\x32\x1f.delphis.registry.v1.DriverHost\x12\x10\n\x08restarts\x18\x0b \x01(\x03\x12\x1d\n\x10lists_all_alerts\x18\x0c \x01(\x08H\x00\x88\x01\x01\x42\x13\n\x11_lists_all_alerts\"S\n\nServedPair\x12\x0e\n\x06vendor\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x16\n\x0e\x63onflicts_with\x18\x03 \x03(\t\x12\x0e\n\x06in_use\x18\x04 \x01(\x08\"\xf2\x02\n\nDriverHost\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.delphis.registry.v1.HostState\x12\x11\n\tserver_id\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\x03\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65xit\x18\x07 \x01(\t\x12\x10\n\x08log_tail\x18\x08 \x03(\t\x12\x11\n\tprobation\x18\t \x01(\x08\x12\x17\n\x0f\x63\x61lls_in_flight\x18\n \x01(\x05\x12\x14\n\x0cmemory_bytes\x18\x0b \x01(\x03\x12\x34\n\x10lease_expires_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65rror\x18\r \x01(\t\"\xde\x01\n\nQuarantine\x12\x12\n\nstorage_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64river\x18\x02 \x01(\t\x12\x33\n\x05state\x18\x03 \x01(\x0e\x32$.delphis.registry.v1.QuarantineState\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65\x61ths\x18\x06 \x01(\x05\x12\x11\n\tlast_exit\x18\x07 \x01(\t\"\x14\n\x12ListDriversRequest\"\x18\n\x16ListQuarantinesRequest\"C\n\x13ListDriversResponse\x12,\n\x07\x64rivers\x18\x01 \x03(\x0b\x32\x1b.delphis.registry.v1.Driver\"O\n\x17ListQuarantinesResponse\x12\x34\n\x0bquarantines\x18\x01 \x03(\x0b\x32\x1f.delphis.registry.v1.Quarantine\" \n\x10GetDriverRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"N\n\x13PreferDriverRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x06vendor\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05model\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"$\n\x14RestartDriverRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\".\n\x18ReleaseQuarantineRequest\x12\x12\n\nstorage_id\x18\x01 \x01(\t*\x9c\x01\n\x0c\x44riverSource\x12\x1d\n\x19\x44RIVER_SOURCE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44RIVER_SOURCE_UNKNOWN\x10\x01\x12\x1a\n\x16\x44RIVER_SOURCE_MANIFEST\x10\x02\x12\x1d\n\x19\x44RIVER_SOURCE_ENTRY_POINT\x10\x03\x12\x17\n\x13\x44RIVER_SOURCE_LEASE\x10\x04*\x81\x02\n\x0b\x44riverState\x12\x1c\n\x18\x44RIVER_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44RIVER_STATE_UNKNOWN\x10\x01\x12\x15\n\x11\x44RIVER_STATE_IDLE\x10\x02\x12\x18\n\x14\x44RIVER_STATE_SERVING\x10\x03\x12\x19\n\x15\x44RIVER_STATE_STARTING\x10\x04\x12\x18\n\x14\x44RIVER_STATE_BACKOFF\x10\x05\x12\x1c\n\x18\x44RIVER_STATE_UNREACHABLE\x10\x06\x12\x1c\n\x18\x44RIVER_STATE_LOAD_FAILED\x10\x07\x12\x18\n\x14\x44RIVER_STATE_INVALID\x10\x08*\xba\x01\n\tHostState\x12\x1a\n\x16HOST_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12HOST_STATE_UNKNOWN\x10\x01\x12\x17\n\x13HOST_STATE_STARTING\x10\x02\x12\x16\n\x12HOST_STATE_SERVING\x10\x03\x12\x17\n\x13HOST_STATE_DRAINING\x10\x04\x12\x13\n\x0fHOST_STATE_DEAD\x10\x05\x12\x1a\n\x16HOST_STATE_UNREACHABLE\x10\x06*\xb1\x01\n\x0fQuarantineState\x12 \n\x1cQUARANTINE_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18QUARANTINE_STATE_UNKNOWN\x10\x01\x12\x1c\n\x18QUARANTINE_STATE_SUSPECT\x10\x02\x12\x1e\n\x1aQUARANTINE_STATE_PROBATION\x10\x03\x12 \n\x1cQUARANTINE_STATE_QUARANTINED\x10\x04\x32\xfd\x06\n\x0fRegistryService\x12\x8f\x01\n\x0bListDrivers\x12\'.delphis.registry.v1.ListDriversRequest\x1a(.delphis.registry.v1.ListDriversResponse\"-\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\t\x1a\x07\x64rivers\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/drivers\x12x\n\tGetDriver\x12%.delphis.registry.v1.GetDriverRequest\x1a\x1b.delphis.registry.v1.Driver\"\'\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/drivers/{name}\x12\x88\x01\n\x0cPreferDriver\x12(.delphis.registry.v1.PreferDriverRequest\x1a\x1b.delphis.registry.v1.Driver\"1\x90\x02\x02\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/drivers/{name}:prefer:\x01*\x12\x88\x01\n\rRestartDriver\x12).delphis.registry.v1.RestartDriverRequest\x1a\x1b.delphis.registry.v1.Driver\"/\xa0\xbb\x18\x04\xb2\xbb\x18\x02\x08<\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/drivers/{name}:restart:\x01*\x12\xa3\x01\n\x0fListQuarantines\x12+.delphis.registry.v1.ListQuarantinesRequest\x1a,.delphis.registry.v1.ListQuarantinesResponse\"5\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\xba\xbb\x18\r\x1a\x0bquarantines\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/quarantines\x12\xa1\x01\n\x11ReleaseQuarantine\x12-.delphis.registry.v1.ReleaseQuarantineRequest\x1a\x1f.delphis.registry.v1.Quarantine\"<\x90\x02\x02\xa0\xbb\x18\x03\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02)\"$/v1/quarantines/{storage_id}:release:\x01*BN\n\x17\x64\x65v.delphis.registry.v1P\x01Z-delphis.dev/go/delphis/registry/v1;registryv1\xa0\xbb\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,38 +53,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTRYSERVICE'].methods_by_name['ListQuarantines']._serialized_options = b'\220\002\001\240\273\030\002\262\273\030\002\010\n\272\273\030\r\032\013quarantines\202\323\344\223\002\021\022\017/v1/quarantines'
   _globals['_REGISTRYSERVICE'].methods_by_name['ReleaseQuarantine']._loaded_options = None
   _globals['_REGISTRYSERVICE'].methods_by_name['ReleaseQuarantine']._serialized_options = b'\220\002\002\240\273\030\003\262\273\030\002\010\n\202\323\344\223\002)\"$/v1/quarantines/{storage_id}:release:\001*'
-  _globals['_DRIVERSOURCE']._serialized_start=1665
-  _globals['_DRIVERSOURCE']._serialized_end=1821
-  _globals['_DRIVERSTATE']._serialized_start=1824
-  _globals['_DRIVERSTATE']._serialized_end=2081
-  _globals['_HOSTSTATE']._serialized_start=2084
-  _globals['_HOSTSTATE']._serialized_end=2270
-  _globals['_QUARANTINESTATE']._serialized_start=2273
-  _globals['_QUARANTINESTATE']._serialized_end=2450
+  _globals['_DRIVERSOURCE']._serialized_start=1717
+  _globals['_DRIVERSOURCE']._serialized_end=1873
+  _globals['_DRIVERSTATE']._serialized_start=1876
+  _globals['_DRIVERSTATE']._serialized_end=2133
+  _globals['_HOSTSTATE']._serialized_start=2136
+  _globals['_HOSTSTATE']._serialized_end=2322
+  _globals['_QUARANTINESTATE']._serialized_start=2325
+  _globals['_QUARANTINESTATE']._serialized_end=2502
   _globals['_DRIVER']._serialized_start=227
-  _globals['_DRIVER']._serialized_end=581
-  _globals['_SERVEDPAIR']._serialized_start=583
-  _globals['_SERVEDPAIR']._serialized_end=666
-  _globals['_DRIVERHOST']._serialized_start=669
-  _globals['_DRIVERHOST']._serialized_end=1039
-  _globals['_QUARANTINE']._serialized_start=1042
-  _globals['_QUARANTINE']._serialized_end=1264
-  _globals['_LISTDRIVERSREQUEST']._serialized_start=1266
-  _globals['_LISTDRIVERSREQUEST']._serialized_end=1286
-  _globals['_LISTQUARANTINESREQUEST']._serialized_start=1288
-  _globals['_LISTQUARANTINESREQUEST']._serialized_end=1312
-  _globals['_LISTDRIVERSRESPONSE']._serialized_start=1314
-  _globals['_LISTDRIVERSRESPONSE']._serialized_end=1381
-  _globals['_LISTQUARANTINESRESPONSE']._serialized_start=1383
-  _globals['_LISTQUARANTINESRESPONSE']._serialized_end=1462
-  _globals['_GETDRIVERREQUEST']._serialized_start=1464
-  _globals['_GETDRIVERREQUEST']._serialized_end=1496
-  _globals['_PREFERDRIVERREQUEST']._serialized_start=1498
-  _globals['_PREFERDRIVERREQUEST']._serialized_end=1576
-  _globals['_RESTARTDRIVERREQUEST']._serialized_start=1578
-  _globals['_RESTARTDRIVERREQUEST']._serialized_end=1614
-  _globals['_RELEASEQUARANTINEREQUEST']._serialized_start=1616
-  _globals['_RELEASEQUARANTINEREQUEST']._serialized_end=1662
-  _globals['_REGISTRYSERVICE']._serialized_start=2453
-  _globals['_REGISTRYSERVICE']._serialized_end=3346
+  _globals['_DRIVER']._serialized_end=633
+  _globals['_SERVEDPAIR']._serialized_start=635
+  _globals['_SERVEDPAIR']._serialized_end=718
+  _globals['_DRIVERHOST']._serialized_start=721
+  _globals['_DRIVERHOST']._serialized_end=1091
+  _globals['_QUARANTINE']._serialized_start=1094
+  _globals['_QUARANTINE']._serialized_end=1316
+  _globals['_LISTDRIVERSREQUEST']._serialized_start=1318
+  _globals['_LISTDRIVERSREQUEST']._serialized_end=1338
+  _globals['_LISTQUARANTINESREQUEST']._serialized_start=1340
+  _globals['_LISTQUARANTINESREQUEST']._serialized_end=1364
+  _globals['_LISTDRIVERSRESPONSE']._serialized_start=1366
+  _globals['_LISTDRIVERSRESPONSE']._serialized_end=1433
+  _globals['_LISTQUARANTINESRESPONSE']._serialized_start=1435
+  _globals['_LISTQUARANTINESRESPONSE']._serialized_end=1514
+  _globals['_GETDRIVERREQUEST']._serialized_start=1516
+  _globals['_GETDRIVERREQUEST']._serialized_end=1548
+  _globals['_PREFERDRIVERREQUEST']._serialized_start=1550
+  _globals['_PREFERDRIVERREQUEST']._serialized_end=1628
+  _globals['_RESTARTDRIVERREQUEST']._serialized_start=1630
+  _globals['_RESTARTDRIVERREQUEST']._serialized_end=1666
+  _globals['_RELEASEQUARANTINEREQUEST']._serialized_start=1668
+  _globals['_RELEASEQUARANTINEREQUEST']._serialized_end=1714
+  _globals['_REGISTRYSERVICE']._serialized_start=2505
+  _globals['_REGISTRYSERVICE']._serialized_end=3398
 # @@protoc_insertion_point(module_scope)

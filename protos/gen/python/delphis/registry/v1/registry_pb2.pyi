@@ -190,6 +190,7 @@ class Driver(_message.Message):
     ACCESS_FIELDS_FIELD_NUMBER: _builtins.int
     HOSTS_FIELD_NUMBER: _builtins.int
     RESTARTS_FIELD_NUMBER: _builtins.int
+    LISTS_ALL_ALERTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name, reverse DNS: `dev.acme.box`."""
     version: _builtins.str
@@ -204,6 +205,10 @@ class Driver(_message.Message):
     """Why it can't be used, with what to do."""
     restarts: _builtins.int
     """Unwanted ends of hosts since the core started."""
+    lists_all_alerts: _builtins.bool
+    """The alerts that its arrays list are all that their traps are about. Unset before
+    it first ran.
+    """
     @_builtins.property
     def serves(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServedPair]:
         """Vendors and models."""
@@ -234,12 +239,15 @@ class Driver(_message.Message):
         access_fields: _abc.Iterable[_storage_driver_pb2.AccessField] | None = ...,
         hosts: _abc.Iterable[Global___DriverHost] | None = ...,
         restarts: _builtins.int = ...,
+        lists_all_alerts: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_lists_all_alerts", b"_lists_all_alerts", "lists_all_alerts", b"lists_all_alerts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_fields", b"access_fields", "error", b"error", "hosts", b"hosts", "name", b"name", "origin", b"origin", "restarts", b"restarts", "rpcs", b"rpcs", "serves", b"serves", "source", b"source", "state", b"state", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lists_all_alerts", b"_lists_all_alerts", "access_fields", b"access_fields", "error", b"error", "hosts", b"hosts", "lists_all_alerts", b"lists_all_alerts", "name", b"name", "origin", b"origin", "restarts", b"restarts", "rpcs", b"rpcs", "serves", b"serves", "source", b"source", "state", b"state", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__lists_all_alerts: _TypeAlias = _typing.Literal["lists_all_alerts"]  # noqa: Y015
+    _WhichOneofArgType__lists_all_alerts: _TypeAlias = _typing.Literal["_lists_all_alerts", b"_lists_all_alerts"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lists_all_alerts) -> _WhichOneofReturnType__lists_all_alerts | None: ...
 
 Global___Driver: _TypeAlias = Driver  # noqa: Y015
 
