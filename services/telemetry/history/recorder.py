@@ -1,0 +1,136 @@
+"""From windows to rows of the history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from sqlalchemy import bindparam, delete
+
+from services.store.connection import Connection
+from services.store.statement import sql, statement
+from services.telemetry.history import slots
+from services.telemetry.history.chunk import BLOCK, is_wide, pack, packed_names
+from services.telemetry.history.slots import KindSlots
+from services.telemetry.schema.history import chunks
+from services.telemetry.window import Window
+
+KINDS = frozenset({"storage", "storage_pool", "controller", "port", "volume"})
+"""What the history keeps."""
+MAX_VOLUME_SERIES = 50_000
+KEPT_MILLISECONDS = 24 * 3600 * 1000
+
+_NEW = sql(
+    sqlite="INSERT OR REPLACE INTO chunks (storage_id, kind, block, metrics, begin, step, steps, wide, numbers) "
+    "VALUES (:storage_id, :kind, :block, :metrics, :begin, :step, :steps, :wide, :numbers)",
+    postgresql="INSERT INTO chunks (storage_id, kind, block, metrics, begin, step, steps, wide, numbers) "
+    "VALUES (:storage_id, :kind, :block, :metrics, :begin, :step, :steps, :wide, :numbers) "
+    "ON CONFLICT (storage_id, kind, block, begin, metrics) DO UPDATE SET step = excluded.step, "
+    "steps = excluded.steps, wide = excluded.wide, numbers = excluded.numbers",
+)
+_OLD = sql(
+    sqlite="DELETE FROM chunks WHERE no IN (SELECT no FROM chunks WHERE begin < :before ORDER BY begin LIMIT :count)",
+    postgresql="DELETE FROM chunks WHERE no IN (SELECT no FROM chunks WHERE begin < :before ORDER BY begin "
+    "LIMIT :count)",
+)
+_STORAGE = statement(delete(chunks).where(chunks.c.storage_id == bindparam("storage_id")))
+
+Key = tuple[bytes, str]
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What a transaction did, for the recorder to know once it is committed."""
+
+    places: dict[Key, KindSlots] = field(default_factory=dict)
+    points: int = 0
+    left_out: int = 0
+    """Values of volumes beyond the bound, and of kinds that the history does not keep."""
+
+
+class Recorder:
+    """Writes windows. It remembers the resources' places, so they are read once."""
+
+    def __init__(self, *, max_volume_series: int = MAX_VOLUME_SERIES) -> None:
+        self._places: dict[Key, KindSlots] = {}
+        self._max_volume_series = max_volume_series
+
+    def record(self, connection: Connection, storage_id: bytes, windows: Sequence[Window]) -> Recorded:
+        """Writes the windows of one array, inside a store's work. `committed` is to be told afterwards."""
+        done = Recorded()
+        rows: list[tuple[object, ...]] = []
+        for window in windows:
+            if window.kind not in KINDS:
+                done.left_out += window.values.size
+                continue
+            places = self._placed(connection, storage_id, window, done)
+            rows.extend(_rows(storage_id, window, places))
+            kept = int(np.count_nonzero(places.last_places >= 0))
+            done.points += kept * len(window.metrics) * window.steps
+            done.left_out += (len(window.native_ids) - kept) * len(window.metrics) * window.steps
+        connection.many(_NEW, rows)
+        return done
+
+    def committed(self, done: Recorded) -> None:
+        """The transaction in which `record` ran is committed."""
+        self._places.update(done.places)
+
+    def forget(self, storage_id: bytes) -> None:
+        """The array is gone; to be called after `forget_storage` was committed."""
+        for key in [key for key in self._places if key[0] == storage_id]:
+            del self._places[key]
+
+    def _placed(self, connection: Connection, storage_id: bytes, window: Window, done: Recorded) -> KindSlots:
+        key = (storage_id, window.kind)
+        known = done.places.get(key) or self._places.get(key)
+        if known is None:
+            known = slots.load(connection, *key)
+        room = len(window.native_ids)
+        if window.kind == "volume" and known.last != window.native_ids:
+            taken = slots.count(connection, "volume")
+            room = max(0, self._max_volume_series // len(window.metrics) - taken)
+        places = slots.placed(connection, known, storage_id, window.kind, window.native_ids, room)
+        done.places[key] = places
+        return places
+
+
+def forget_storage(connection: Connection, storage_id: bytes) -> None:
+    """Removes what the history has of an array."""
+    connection.run(_STORAGE, {"storage_id": storage_id})
+    slots.forget_storage(connection, storage_id)
+
+
+def expire(connection: Connection, now: int, *, count: int = 2000) -> bool:
+    """Removes some of what is older than a day; whether there may be more. `now` in milliseconds."""
+    return connection.run(_OLD, {"before": now - KEPT_MILLISECONDS, "count": count}) == count
+
+
+def _rows(storage_id: bytes, window: Window, places: KindSlots) -> list[tuple[object, ...]]:
+    """A row for each block of slots. Slots that this window says nothing of are NaN."""
+    kept = places.last_places >= 0
+    if not kept.any():
+        return []
+    used = places.last_places[kept]
+    width = (int(used.max()) // BLOCK + 1) * BLOCK
+    in_order = len(used) == len(kept) and bool((used == np.arange(len(used))).all())
+    if in_order and width == len(used):
+        spread = window.values
+    else:
+        spread = np.full((window.steps, len(window.metrics), width), np.nan)
+        spread[:, :, used] = window.values if len(used) == len(kept) else window.values[:, :, kept]
+    wide, names = is_wide(window.metrics), packed_names(window.metrics)
+    return [
+        (
+            storage_id,
+            window.kind,
+            block,
+            names,
+            window.begin,
+            window.step,
+            window.steps,
+            int(wide),
+            pack(spread[:, :, block * BLOCK : (block + 1) * BLOCK], wide=wide),
+        )
+        for block in sorted({int(slot) // BLOCK for slot in used})
+    ]

@@ -1,0 +1,102 @@
+"""What of an array's answer is taken."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delphis.type.v1.metric_pb2 import MetricBatch
+from services.telemetry.acceptance import Refusals, accept
+from services.telemetry.window import Window
+
+MINUTE = 60_000
+VOLUMES = frozenset({"volume"})
+
+
+def _batch(
+    values: list[float],
+    *,
+    ids: tuple[str, ...] = ("a", "b"),
+    metrics: tuple[str, ...] = ("iops",),
+    kind: str = "volume",
+    start: int = 10,
+    steps: int = 1,
+    step: int = 60,
+) -> MetricBatch:
+    batch = MetricBatch(kind=kind, native_ids=ids, metrics=metrics, steps=steps, values=values)
+    batch.start.FromMilliseconds(start * MINUTE)
+    batch.step.FromSeconds(step)
+    return batch
+
+
+def _accept(*batches: MetricBatch, begin: int = 0, end: int = 1000) -> tuple[list[Window], dict[str, int]]:
+    refusals = Refusals()
+    taken = accept(batches, begin=begin * MINUTE, end=end * MINUTE, wanted=VOLUMES, refusals=refusals)
+    return taken, dict(refusals.counts)
+
+
+def test_columns_are_taken_as_they_are() -> None:
+    values = [1.0, 2.0, 0.5, 0.25, 3.0, 4.0, 0.125, math.nan]
+    [window], refused = _accept(_batch(values, metrics=("iops", "responseTime"), steps=2))
+    assert (window.kind, window.native_ids, window.metrics) == ("volume", ("a", "b"), ("iops", "responseTime"))
+    assert list(window.times()) == [10 * MINUTE, 11 * MINUTE]
+    assert np.array_equal(window.values, np.array(values).reshape(2, 2, 2), equal_nan=True)
+    assert (window.points, refused) == (7, {})
+
+
+def test_batches_of_the_same_times_become_one() -> None:
+    [window], _ = _accept(_batch([1.0, 2.0]), _batch([3.0], ids=("c",)))
+    assert window.native_ids == ("a", "b", "c")
+    assert window.values.tolist() == [[[1.0, 2.0, 3.0]]]
+
+
+@pytest.mark.parametrize(
+    ("batch", "reason", "values"),
+    [
+        pytest.param(_batch([1.0, 2.0], kind="disk"), "unknown_kind", 2, id="kind that was not asked for"),
+        pytest.param(_batch([1.0, 2.0, 3.0]), "wrong_shape", 3, id="a value too many"),
+        pytest.param(_batch([1.0, 2.0], steps=2, ids=("a",), step=0), "wrong_shape", 2, id="no step"),
+        pytest.param(_batch([1.0, 2.0], steps=-1), "wrong_shape", 2, id="negative steps"),
+        pytest.param(_batch([1.0, 2.0], ids=("a", "a")), "bad_names", 2, id="resource twice"),
+        pytest.param(_batch([1.0, 2.0], ids=("a", "")), "bad_names", 2, id="empty id"),
+        pytest.param(_batch([1.0, 2.0], ids=("a", "b\0")), "bad_names", 2, id="NUL"),
+        pytest.param(_batch([1.0, 2.0], metrics=("speed",)), "unknown_metric", 2, id="unknown metric"),
+        pytest.param(_batch([1.0, 2.0], metrics=("cpuUsage",)), "unknown_metric", 2, id="metric of another kind"),
+        pytest.param(_batch([1.0, 2.0], start=1000), "outside_window", 2, id="future"),
+        pytest.param(_batch([1.0, 2.0], start=-1), "outside_window", 2, id="ancient"),
+    ],
+)
+def test_what_can_not_be_is_refused(batch: MetricBatch, reason: str, values: int) -> None:
+    taken, refused = _accept(batch)
+    assert (taken, refused) == ([], {reason: values})
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"), [(math.inf, "infinite"), (-math.inf, "infinite"), (-1.0, "negative"), (1e300, "too_large")]
+)
+def test_an_impossible_value_is_no_sample(value: float, reason: str) -> None:
+    [window], refused = _accept(_batch([value, 5.0]))
+    assert np.array_equal(window.values, [[[math.nan, 5.0]]], equal_nan=True)
+    assert refused == {reason: 1}
+
+
+def test_known_metrics_of_a_batch_are_kept() -> None:
+    [window], refused = _accept(_batch([1.0, 2.0, 3.0, 4.0], metrics=("speed", "iops")))
+    assert window.metrics == ("iops",)
+    assert window.values.tolist() == [[[3.0, 4.0]]]
+    assert refused == {"unknown_metric": 2}
+
+
+@given(st.lists(st.tuples(st.integers(-5, 30), st.integers(1, 8), st.sampled_from([30, 60, 90])), max_size=6))
+def test_no_sample_is_taken_twice_or_from_another_time(parts: list[tuple[int, int, int]]) -> None:
+    batches = [_batch([1.0] * steps, ids=("a",), start=start, steps=steps, step=step) for start, steps, step in parts]
+    taken, refused = _accept(*batches, begin=0, end=20)
+    times: list[Any] = [moment for window in taken for moment in window.times()]
+    assert len(set(times)) == len(times)
+    assert all(0 <= moment < 20 * MINUTE for moment in times)
+    assert len(times) + sum(refused.values()) == sum(steps for _, steps, _ in parts)
