@@ -55,7 +55,12 @@ _INSERT = statement(insert(table).values({name: bindparam(name) for name in _COL
 _RENEW = statement(
     update(table)
     .where(table.c.id == bindparam("lease_id"))
-    .values(version=bindparam("version"), serves=bindparam("serves"), expires_at=bindparam("expires_at"))
+    .values(
+        version=bindparam("version"),
+        serves=bindparam("serves"),
+        caller=bindparam("caller"),
+        expires_at=bindparam("expires_at"),
+    )
 )
 _END = statement(update(table).where(table.c.id == bindparam("lease_id")).values(expires_at=bindparam("at")))
 _DELETE = statement(delete(table).where(table.c.id == bindparam("id")))
@@ -69,19 +74,20 @@ def acquire(connection: Connection, asked: Announcement, caller: str, ttl: float
     row = connection.one(_AT, {"driver": asked.driver, "endpoint": asked.endpoint})
     known = _lease(row) if row is not None else None
     if known is not None and known.announced.server_id == asked.server_id:
-        _refuse_other(known, asked, caller)
+        _refuse_other(known, asked, caller, now)
         connection.run(
             _RENEW,
             {
                 "lease_id": known.id.bytes,
                 "version": asked.version,
                 "serves": json.dumps(asked.serves),
+                "caller": caller,
                 "expires_at": expires_at,
             },
         )
         if known.expires_at <= now or known.announced != asked:
             connection.signal(CHANGED)
-        return known._replace(announced=asked, expires_at=expires_at)
+        return known._replace(announced=asked, caller=caller, expires_at=expires_at)
     if known is not None:
         connection.run(_DELETE, {"id": known.id.bytes})
     first = known.first_at if known is not None else connection.value(_FIRST, {"driver": asked.driver}) or now
@@ -131,8 +137,8 @@ def prune(connection: Connection, kept: float) -> None:
     connection.run(_PRUNE, {"before": clock.now(connection) - int(kept * _SECOND)})
 
 
-def _refuse_other(known: StoredLease, asked: Announcement, caller: str) -> None:
-    if known.caller != caller:
+def _refuse_other(known: StoredLease, asked: Announcement, caller: str, now: int) -> None:
+    if known.caller != caller and known.expires_at > now:
         problem = "another token asked for the lease of this host"
     elif known.announced.certificate_sha256 != asked.certificate_sha256:
         problem = (

@@ -166,6 +166,33 @@ def test_a_lease_belongs_to_its_token_and_certificate(home: Home) -> None:
         "end of the lease",
         lambda: next((h["error"] for h in home.core.hosts("dev.acme.bound") if h["state"] == "dead"), ""),
     )
+    # What was given back or ran out may be had with a new token, as where tokens are replaced.
+    stub.AcquireLease(request, timeout=10, metadata=bearer(second))
+    with pytest.raises(grpc.RpcError):
+        stub.AcquireLease(request, timeout=10, metadata=bearer(first))
+    home.unharmed()
+
+
+def test_a_token_is_replaced_while_the_host_runs(home: Home) -> None:
+    rotated = ("dev.acme.rotated", ("acme", "rotated"))
+    token = home.core.driver_token("rotated-1", *rotated)
+    host = ContainerHost(home.core, home.certs, token, name=rotated[0], pair=rotated[1])
+    try:
+        host.said("knows this host as")
+        new = home.core.driver_token("rotated-2", *rotated)
+        new.replace(token)
+        host.said("there is a new token")
+        [old] = (known for known in home.core.ask("GET", "/v1/tokens")["tokens"] if known["name"] == "rotated-1")
+        home.core.ask("DELETE", f"/v1/tokens/{old['token_id']}")
+        # For longer than the lease of the old one would have lasted.
+        lease = wait_for("a lease of the new token", lambda: next(iter(home.core.hosts(rotated[0])), None))
+        wait_for("a renewal", lambda: home.core.hosts(rotated[0])[0]["lease_expires_at"] > lease["lease_expires_at"])
+        home.core.serving(1, rotated[0])
+        assert not any("no lease" in line for line in host.lines)
+        assert host.end(signal.SIGTERM) == 0
+    finally:
+        if host.process.poll() is None:
+            host.end()
     home.unharmed()
 
 

@@ -63,6 +63,7 @@ class LeaseKeeper:
         )
         self._lost = lost
         self._lease_id = ""
+        self._token = ""
         self._held_until = 0.0
         self._said = ""
 
@@ -95,7 +96,7 @@ class LeaseKeeper:
             async with self._channel() as channel:
                 stub = lease_pb2_grpc.LeaseServiceStub(channel)
                 request = pb.ReleaseLeaseRequest(lease_id=self._lease_id)
-                await stub.ReleaseLease(request, timeout=_RELEASE_SECONDS, metadata=self._metadata())
+                await stub.ReleaseLease(request, timeout=_RELEASE_SECONDS, metadata=_bearer(self._token))
             log.info("the lease is released")
         except (grpc.aio.AioRpcError, SettingsError) as error:
             told = _told(error) if isinstance(error, grpc.aio.AioRpcError) else str(error)
@@ -103,10 +104,16 @@ class LeaseKeeper:
 
     async def _acquire(self) -> pb.Lease:
         self._request.endpoint = await asyncio.to_thread(advertised_at, self._settings, self._bound)
+        token = self._settings.token()
+        if self._lease_id and token != self._token:
+            log.info("there is a new token; the lease of the old one is given back")
+            await self.release()
+            self._lease_id = ""
         # A channel for each call: a connection that stands still for seconds is of no use to anybody.
         async with self._channel() as channel:
             stub = lease_pb2_grpc.LeaseServiceStub(channel)
-            lease: pb.Lease = await stub.AcquireLease(self._request, timeout=_CALL_SECONDS, metadata=self._metadata())
+            lease: pb.Lease = await stub.AcquireLease(self._request, timeout=_CALL_SECONDS, metadata=_bearer(token))
+            self._token = token
             return lease
 
     def _took(self, lease: pb.Lease, began: float, ttl: float) -> None:
@@ -147,10 +154,6 @@ class LeaseKeeper:
             options = (*options, ("grpc.ssl_target_name_override", self._settings.core_name))
         return grpc.aio.secure_channel(self._settings.core, credentials, options)
 
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
-        token = self._settings.token()
-        return (("authorization", f"Bearer {token}"),) if token else ()
-
     def _say(self, level: int, text: str) -> None:
         """Once, however often it happens in a row."""
         if text != self._said:
@@ -169,6 +172,10 @@ async def kept(keeper: LeaseKeeper) -> AsyncGenerator[None]:
         with contextlib.suppress(asyncio.CancelledError):
             await task
         await keeper.release()
+
+
+def _bearer(token: str) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {token}"),) if token else ()
 
 
 def _told(error: grpc.aio.AioRpcError) -> str:

@@ -95,7 +95,8 @@ class LeaseServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | the token is for another driver, pair, or not for drivers at all | PERMISSION_DENIED | NOT_AUTHORIZED | uses a token that `delphis tokens create --driver` made for it |
-        | the host announced another certificate before, or its lease was asked for with another token | PERMISSION_DENIED | NOT_AUTHORIZED | announces itself with a new server_id, as a restarted host does |
+        | the host announced another certificate before | PERMISSION_DENIED | NOT_AUTHORIZED | announces itself with a new server_id, as a restarted host does |
+        | its lease holds and was asked for with another token | PERMISSION_DENIED | NOT_AUTHORIZED | releases it with that token first, or waits until it ran out |
         | a field is missing or not as described | INVALID_ARGUMENT | INVALID_INPUT | mends it |
         | the core was given no certificates for hosts | FAILED_PRECONDITION | LEASES_OFF | starts the core with `--lease-tls` |
         """
