@@ -68,7 +68,7 @@ _WITHHELD = statement(
     .where(
         told_alerts.c.lane == bindparam("lane"),
         told_alerts.c.seq > bindparam("after"),
-        told_alerts.c.standing.in_([Standing.WITHHELD, Standing.OWED]),
+        told_alerts.c.standing >= int(Standing.WITHHELD),
     )
     .order_by(told_alerts.c.seq)
     .limit(bindparam("limit"))
@@ -89,7 +89,7 @@ _COPY = sql(
     sqlite=_COPY_TEXT,
     postgresql=_COPY_TEXT.replace(":lane,", "CAST(:lane AS bigint),"),
 )
-_OPEN_SEQS = statement(select(alerts.c.seq).where(alerts.c.state == alert_pb2.ALERT_STATE_OPEN))
+_OPEN_SEQS = statement(select(alerts.c.seq).where(alerts.c.state == int(alert_pb2.ALERT_STATE_OPEN)))
 
 
 @dataclass(frozen=True, slots=True)
