@@ -7,7 +7,7 @@ import logging
 from weakref import WeakValueDictionary
 
 from delphis.driver.v1 import storage_driver_pb2
-from delphis.inventory.v1 import inventory_pb2
+from delphis.inventory.v1 import change_pb2, inventory_pb2
 from delphis.type.v1 import access_pb2
 from services.calls.errors import CallError, invalid
 from services.calls.method import Call
@@ -18,6 +18,7 @@ from services.inventory.access.merging import merged
 from services.inventory.storages import rows
 from services.inventory.storages.array import Arrays
 from services.inventory.storages.duplicates import refuse_endpoint
+from services.inventory.storages.history import note
 from services.inventory.storages.serials import set_serial
 from services.store.connection import Connection
 from services.store.engine import Store
@@ -73,6 +74,7 @@ class AccessUpdate:
                     metadata={"storage_id": request.storage_id},
                     retry_after=1.0,
                 )
+            note(connection, row, change_pb2.CHANGE_TYPE_CHANGED, ("access_info",))
 
         await self._store.write(write)
         await self._reset(stored, info, call)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+from delphis.inventory.v1 import change_pb2
 from delphis.inventory.v1 import inventory_pb2 as pb
 from delphis.type.v1 import access_pb2, storage_pb2
 from services.calls.errors import CallError
@@ -18,6 +19,7 @@ from services.inventory.kinds import KINDS
 from services.inventory.storages import listing, messages, rows, settings
 from services.inventory.storages.accepting import accept_serial
 from services.inventory.storages.capabilities import capabilities, in_delfins_shape
+from services.inventory.storages.history import note
 from services.inventory.storages.importing import Imports
 from services.inventory.storages.registration import Registration
 from services.inventory.storages.removal import Removals
@@ -112,6 +114,8 @@ class InventoryService:
         values = settings.changes(row, request)
         if not values:
             return row, None
+        # The columns of a pause are one field of the storage.
+        fields = sorted({"pause" if name.startswith("pause") else name for name in values})
         now = times.now()
         values["updated_at"] = now
         if "labels" in values:
@@ -121,6 +125,7 @@ class InventoryService:
         if paused or "paused" in values or "sync_interval" in values:
             values["next_sync_at"] = 0 if paused else next_due(row.id, settings.interval(new), now)
         rows.change(connection, row.no, **values)
+        note(connection, row, change_pb2.CHANGE_TYPE_CHANGED, fields)
         # A pause stops all automatic calls to the array, those that run included.
         stopped = stop_sync(connection, row, "The storage was paused.") if paused else None
         return rows.get(connection, request.storage_id), stopped
