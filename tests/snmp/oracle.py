@@ -166,6 +166,7 @@ class V3:
     time: int = 1_000
     reportable: bool = False
     message_id: int = 4_711
+    max_size: int = 65_507
 
     def message(self, varbinds: Sequence[Bound] = EVERY_TYPE, *, inform: bool = False, **options: Any) -> bytes:
         """The message."""
@@ -194,7 +195,7 @@ class V3:
         message.setComponentByName("msgVersion", 3)
         header = message.setComponentByName("msgGlobalData").getComponentByName("msgGlobalData")
         flags = (self.auth is not None) | (self.privacy is not None) << 1 | self.reportable << 2
-        for place, value in enumerate((self.message_id, 65_507, bytes([flags]), 3)):
+        for place, value in enumerate((self.message_id, self.max_size, bytes([flags]), 3)):
             header.setComponentByPosition(place, value)
         security = usm.UsmSecurityParameters()
         for place, field in enumerate((self.engine_id, self.boots, self.time, self.user, digest, salt)):
