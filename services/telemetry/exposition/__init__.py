@@ -1,0 +1,6 @@
+"""`/metrics`: the newest value of each series, as Prometheus reads it.
+
+- `latest`: the newest values
+- `labels`: what a series is called
+- `text`: both, written
+"""
