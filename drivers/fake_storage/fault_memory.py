@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -13,7 +12,7 @@ class Tally:
 
     def __init__(self, *key: str) -> None:
         digest = hashlib.sha256("\n".join(key).encode()).hexdigest()
-        self._folder = Path(tempfile.gettempdir()) / f"delphis-fake-storage-{os.getuid()}"
+        self._folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"delphis-fake-storage-{os.getuid()}"
         self._path = self._folder / digest[:32]
 
     def read(self) -> tuple[int, int]:

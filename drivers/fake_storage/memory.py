@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import threading
 from pathlib import Path
 
@@ -18,7 +17,7 @@ class Memory:
 
     def __init__(self, *key: str) -> None:
         digest = hashlib.sha256("\n".join(("memory", *key)).encode()).hexdigest()
-        self._folder = Path(tempfile.gettempdir()) / f"delphis-fake-storage-{os.getuid()}"
+        self._folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"delphis-fake-storage-{os.getuid()}"
         self._path = self._folder / f"{digest[:32]}.json"
 
     def read(self, name: str) -> list[str]:
