@@ -139,6 +139,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """No silence has this id; those that ended are not kept. List the silences."""
     REASON_RECEIVER_FAILED: _Reason.ValueType  # 236
     """The receiver did not take what it was sent. Read the message, and mend the receiver or its settings."""
+    REASON_SINK_NOT_FOUND: _Reason.ValueType  # 237
+    """No sink has this id. List the sinks."""
+    REASON_SINK_ALREADY_EXISTS: _Reason.ValueType  # 238
+    """A sink has this name. Use another name."""
+    REASON_METRIC_SOURCE_UNAVAILABLE: _Reason.ValueType  # 239
+    """Nobody who can be asked has the points of this time. Ask for a later time, or configure an address with a longer history."""
     REASON_INVALID_USERNAME_OR_PASSWORD: _Reason.ValueType  # 300
     """---- What a driver says of its array (300 and up) ----
 
@@ -338,6 +344,12 @@ REASON_SILENCE_NOT_FOUND: Reason.ValueType  # 235
 """No silence has this id; those that ended are not kept. List the silences."""
 REASON_RECEIVER_FAILED: Reason.ValueType  # 236
 """The receiver did not take what it was sent. Read the message, and mend the receiver or its settings."""
+REASON_SINK_NOT_FOUND: Reason.ValueType  # 237
+"""No sink has this id. List the sinks."""
+REASON_SINK_ALREADY_EXISTS: Reason.ValueType  # 238
+"""A sink has this name. Use another name."""
+REASON_METRIC_SOURCE_UNAVAILABLE: Reason.ValueType  # 239
+"""Nobody who can be asked has the points of this time. Ask for a later time, or configure an address with a longer history."""
 REASON_INVALID_USERNAME_OR_PASSWORD: Reason.ValueType  # 300
 """---- What a driver says of its array (300 and up) ----
 
