@@ -1,63 +1,23 @@
-"""What the parts of this service want to know of the arrays. The fleet knows it."""
+"""The arrays, as the parts of this service see them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from services.alerts.book.reports import StorageFacts
+from services.fleet.storage import Storage as Array
 
-
-class Controller(Protocol):
-    """A controller with its management address."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def address(self) -> str:
-        """Name or address."""
-        ...
-
-
-class Array(Protocol):
-    """A registered storage."""
-
-    @property
-    def id(self) -> str:
-        """UUID text."""
-        ...
-
-    @property
-    def pair(self) -> tuple[str, str]:
-        """Vendor and model, by which its driver is found."""
-        ...
-
-    @property
-    def facts(self) -> StorageFacts:
-        """As its alerts show it."""
-        ...
-
-    @property
-    def paused(self) -> bool:
-        """Nothing is asked of it now."""
-        ...
-
-    @property
-    def hosts(self) -> Iterable[str]:
-        """Names and addresses in its access info."""
-        ...
-
-    @property
-    def controllers(self) -> Iterable[Controller]:
-        """Those with a management address."""
-        ...
+__all__ = ["Array", "Arrays", "facts_of"]
 
 
 class Arrays(Protocol):
-    """All registered storages, as they are now."""
+    """All registered storages, as they are now. The fleet is one."""
+
+    @property
+    def known(self) -> bool:
+        """Whether they were listed at least once."""
+        ...
 
     def get(self, storage_id: str) -> Array | None:
         """The storage; None where there is none."""
@@ -66,3 +26,15 @@ class Arrays(Protocol):
     def all(self) -> Mapping[str, Array]:
         """By id."""
         ...
+
+
+def facts_of(array: Array) -> StorageFacts:
+    """The array, as its alerts show it."""
+    return StorageFacts(
+        id=array.id,
+        name=array.name,
+        vendor=array.vendor,
+        model=array.model,
+        serial_number=array.serial_number,
+        labels=array.labels,
+    )

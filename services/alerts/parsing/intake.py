@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -73,6 +74,9 @@ class Intake:
         self._most_kept = most_kept
         self._untrimmed = 0
         self._task: asyncio.Task[None] | None = None
+        self._began_ns = time.time_ns()
+        self.taken = 0
+        """Datagrams that were stored, of those that were received since the start."""
         self.problem = ""
         """What keeps it from storing what comes; empty: nothing."""
 
@@ -109,6 +113,7 @@ class Intake:
             clocks = []
             self._position = position
             self._spool.release(position)
+            self.taken += sum(datagram.received_at_ns >= self._began_ns for datagram in datagrams)
             for trap in found:
                 self._counts[_COUNTED_AS[trap.state]] += 1
             self._queues.added(trap.storage_id for trap in found if trap.state == records.WAITING)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from delphis.alert.v1 import alert_pb2, trap_pb2
 from delphis.driver.v1 import storage_driver_pb2
 from delphis.type.v1 import alert_pb2 as type_pb
-from services.alerts.arrays import Array, Arrays
+from services.alerts.arrays import Array, Arrays, facts_of
 from services.alerts.book.reports import Report
 from services.alerts.parsing.records import Kept, WaitingTrap
 
@@ -58,7 +58,7 @@ def _of_one(
     strangers: list[str] = []
     for alert in result.alerts:
         owner = array
-        if alert.serial_number and alert.serial_number != array.facts.serial_number and array.facts.serial_number:
+        if alert.serial_number and alert.serial_number != array.serial_number and array.serial_number:
             named = _by_serial(arrays, array.pair, alert.serial_number)
             if named is None:
                 strangers.append(alert.serial_number)
@@ -113,16 +113,16 @@ def drivers_of(candidates: Sequence[Array]) -> list[Array]:
 
 
 def _among(candidates: Sequence[Array], pair: tuple[str, str], serial: str) -> Array | None:
-    return next((one for one in candidates if one.pair == pair and one.facts.serial_number == serial), None)
+    return next((one for one in candidates if one.pair == pair and one.serial_number == serial), None)
 
 
 def _by_serial(arrays: Arrays, pair: tuple[str, str], serial: str) -> Array | None:
-    return next((one for one in arrays.all().values() if one.pair == pair and one.facts.serial_number == serial), None)
+    return next((one for one in arrays.all().values() if one.pair == pair and one.serial_number == serial), None)
 
 
 def _report(array: Array, alert: type_pb.Alert, trap: WaitingTrap) -> Report:
     return Report(
-        storage=array.facts,
+        storage=facts_of(array),
         alert=alert,
         origin=alert_pb2.ALERT_ORIGIN_TRAP,
         at=trap.received_at,

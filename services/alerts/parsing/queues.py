@@ -255,6 +255,8 @@ class _Worker:
             return None
         traps = _bounded(traps)
         array = self._arrays.get(self._storage_id)
+        if array is None and not self._arrays.known:
+            raise _Later("which storages there are is not known yet")
         found: Outcomes | None
         try:
             found = self._gone(traps) if array is None else await self._asked(array, traps)

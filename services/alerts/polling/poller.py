@@ -12,7 +12,7 @@ import grpc
 
 from delphis.alert.v1 import alert_pb2
 from delphis.driver.v1 import storage_driver_pb2
-from services.alerts.arrays import Array, Arrays
+from services.alerts.arrays import Array, Arrays, facts_of
 from services.alerts.book.reconciling import Listed, listed
 from services.alerts.core import Core, target
 from services.alerts.drivers import Drivers
@@ -217,7 +217,7 @@ class Poller:
         def work(connection: Connection) -> Listed:
             found = listed(
                 connection,
-                array.facts,
+                facts_of(array),
                 reading.alerts,
                 began_at=began_at,
                 at=times.now(),
