@@ -10,8 +10,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 from sqlalchemy import bindparam, insert, select, update
 
+from services.alerts.core import Core
 from services.alerts.schema import SCHEMA
 from services.alerts.schema.service import service
 from services.alerts.settings import AlertsSettings
@@ -20,8 +22,10 @@ from services.app.failure import StartFailure
 from services.auth import service_token
 from services.auth.service_authenticator import ServiceAuthenticator
 from services.calls.method import Method, MethodTable
+from services.calls.peer import Peer, PeerError
 from services.calls.pipeline import Pipeline
 from services.calls.reflection import Reflection
+from services.fleet.fleet import Fleet
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import SchemaError, StoreFault
@@ -60,19 +64,51 @@ class Self:
     """How often it has started, this time included."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all parts stand on."""
+
+    settings: AlertsSettings
+    own: Self
+    store: Store
+    vault: LateVault
+    core: Core
+    fleet: Fleet
+    """The `arrays.Arrays` of all parts."""
+
+
 @asynccontextmanager
 async def wire(settings: AlertsSettings) -> AsyncIterator[Alerts]:
     """Opens the store, starts all parts, and puts the pipeline in front of what they serve."""
     async with AsyncExitStack() as stack:
         token = _service_token(settings)
-        store = _open_store(settings.database)
-        stack.push_async_callback(store.close)
-        await store.write(_begin)
-        _open_vault(settings)
+        ground = await _ground(settings, token, stack)
+        # Each part that serves methods adds them here, each that runs is entered on the stack.
         served: tuple[Method, ...] = ()
-        methods = MethodTable((*served, *health.methods(store, _SELF, served)))
+        methods = MethodTable((*served, *health.methods(ground.store, _SELF, served)))
         pipeline = Pipeline(methods, ServiceAuthenticator(token), relayed=True)
         yield Alerts(pipeline, Reflection(methods.services()), traps=())
+
+
+async def _ground(settings: AlertsSettings, token: str, stack: AsyncExitStack) -> Ground:
+    store = _open_store(settings.database)
+    stack.push_async_callback(store.close)
+    own = await store.write(_begin)
+    vault = _open_vault(settings)
+    channel = _channel(settings)
+    stack.push_async_callback(channel.close)
+    core = Core(channel, token)
+    fleet = Fleet(core)
+    fleet.start()
+    stack.push_async_callback(fleet.stop)
+    return Ground(settings, own, store, vault, core, fleet)
+
+
+def _channel(settings: AlertsSettings) -> grpc.aio.Channel:
+    try:
+        return Peer("--inventory", settings.inventory, settings.inventory_ca).channel()
+    except PeerError as error:
+        raise StartFailure(str(error)) from error
 
 
 def _begin(connection: Connection) -> Self:

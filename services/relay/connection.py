@@ -12,6 +12,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Seconds for which calls wait for a process that went away: one that is started again is latency, not an error."""
+NOTICE_SECONDS = 0.2
+"""A channel hears of a broken connection a moment after the calls on it."""
 
 
 class Connection:
@@ -42,10 +44,13 @@ class Connection:
             return False
         return True
 
-    def lost(self) -> None:
-        """A call found the connection broken, which the channel may not have noticed yet."""
-        if self.channel.get_state() is not grpc.ChannelConnectivity.READY:
-            self._set(connected=False)
+    async def settle(self) -> None:
+        """After a call that found the connection broken: returns when the channel has noticed, too."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(NOTICE_SECONDS):
+                while (state := self.channel.get_state()) is grpc.ChannelConnectivity.READY:
+                    await self.channel.wait_for_state_change(state)
+        self._set(connected=self.channel.get_state() is grpc.ChannelConnectivity.READY)
 
     async def close(self) -> None:
         """Closes the channel."""

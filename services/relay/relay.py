@@ -82,6 +82,7 @@ class Relay:
                     if not again or not _is_gone(failure):
                         raise failure from error
                     again = False
+                    await self._connection.settle()
                 else:
                     return answer
 
@@ -104,6 +105,7 @@ class Relay:
                     if not again or not _is_gone(failure):
                         raise failure from error
                     again = False
+                    await self._connection.settle()
                 else:
                     return
                 finally:
@@ -135,7 +137,6 @@ class Relay:
         if failure.reason:
             return failure
         if failure.code in _LOST:
-            self._connection.lost()
             return self._away()
         if failure.code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return CallError("DEADLINE_EXCEEDED", f"{options.path} did not end within the call's deadline.")
