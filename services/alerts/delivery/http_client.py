@@ -64,10 +64,10 @@ class HttpClient:
             answer = await self._post(url, body, headers)
         except TimeoutError:
             raise Unavailable("It did not answer in time.") from None
-        except ssl.SSLError as error:
-            raise Unavailable(self._clean(f"TLS failed: {error.reason or error}.")) from None
         except aiohttp.ClientConnectorCertificateError as error:
             raise Unavailable(self._clean(f"Its certificate is not trusted: {error.certificate_error}.")) from None
+        except aiohttp.ClientConnectorSSLError as error:
+            raise Unavailable(self._clean(f"TLS failed: {error.os_error}.")) from None
         except aiohttp.ClientConnectorError as error:
             raise Unavailable(self._clean(f"No connection: {error.os_error.strerror or error.os_error}.")) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
