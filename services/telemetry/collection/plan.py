@@ -1,0 +1,110 @@
+"""Which window of an array's kind is collected next. Times are milliseconds since 1970 UTC.
+
+Windows of a kind lie one behind another: each begins where the last one that was collected ended, the *watermark*. A
+window that fails is asked for again, together with what came after it, as long as the array still has it; what it no
+longer has is a gap, which is named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LONGEST_WINDOW = 3600 * 1000
+"""More is asked for in several calls: each of them must end in time."""
+DEFAULT_INTERVAL = 15 * 60 * 1000
+LEAST_INTERVAL, MOST_INTERVAL = 10 * 1000, 24 * 3600 * 1000
+DEFAULT_RETENTION = 3600 * 1000
+"""Of an array that keeps samples and does not say how long."""
+MOST_CATCHING_UP = 24 * 3600 * 1000
+"""What is older goes into no chart: it is not collected after all."""
+_RETRY_FIRST = 30 * 1000
+
+NO_HISTORY = "The array keeps no samples, and was not asked in this time."
+TOO_LATE = "The array no longer had the samples of this time when it answered again."
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a kind of an array is collected."""
+
+    interval: int
+    """Time between two collections."""
+    historic: bool
+    """The array keeps samples."""
+    retention: int
+    """How long. Only of use where it keeps them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time without points."""
+
+    begin: int
+    end: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What to do for a kind now."""
+
+    begin: int
+    """Only samples of this time or later."""
+    end: int
+    """And before this one. The watermark afterwards."""
+    gap: Gap | None
+    """What is lost, whether the call succeeds or not."""
+
+
+def pace_interval(wanted: int, sampled: int) -> int:
+    """The time between two collections, of what is wanted (0: the default) and the array's own sampling (0: unknown).
+
+    Asking more often than the array samples gives nothing.
+    """
+    return min(max(wanted or DEFAULT_INTERVAL, sampled, LEAST_INTERVAL), MOST_INTERVAL)
+
+
+def next_ask(pace: Pace, watermark: int, now: int) -> Ask | None:
+    """The next window; None where none is due. `watermark` is 0 where nothing was collected yet."""
+    end = now - now % pace.interval
+    if not pace.historic:
+        return _ask_latest(pace, watermark, now, end)
+    oldest = max(now - min(pace.retention, MOST_CATCHING_UP), 0)
+    begin, gap = watermark, None
+    if not watermark:
+        begin = max(end - pace.interval, oldest)
+    elif watermark < oldest:
+        begin = min(oldest, end)
+        gap = Gap(watermark, begin, TOO_LATE) if begin > watermark else None
+    if begin >= end:
+        return None
+    return Ask(begin, min(end, begin + max(LONGEST_WINDOW, pace.interval)), gap)
+
+
+def _ask_latest(pace: Pace, watermark: int, now: int, end: int) -> Ask | None:
+    """An array without history tells its newest sample: each interval is asked for once, in it or never."""
+    if watermark and end < watermark:
+        return None
+    missed = end - pace.interval
+    gap = Gap(watermark, end, NO_HISTORY) if watermark and watermark <= missed else None
+    # The sample may be of any time since the last one, however the array's clock goes.
+    return Ask(watermark, end + pace.interval, gap)
+
+
+def due_at(pace: Pace, watermark: int, failures: int, failed_at: int, offset: int) -> int:
+    """When the next collection begins.
+
+    Args:
+        pace: Of the kind.
+        watermark: Of the kind; 0: at once.
+        failures: Windows in a row that failed.
+        failed_at: When the last one did.
+        offset: Of this array, less than the interval: not all arrays are asked in the same second.
+    """
+    if failures:
+        return failed_at + min((_RETRY_FIRST << min(failures - 1, 10)), pace.interval)
+    if not watermark:
+        return 0
+    if not pace.historic:
+        return watermark + offset
+    return watermark - watermark % pace.interval + pace.interval + offset
