@@ -36,8 +36,9 @@ def certificates(folder: Path, *hosts: str) -> Path:
 class Core:
     """`delphis serve core` with leases; `restart` keeps ports, database and tokens."""
 
-    def __init__(self, folder: Path, certs: Path, *, ttl: float = 3.0, name: str = "admin") -> None:
+    def __init__(self, folder: Path, certs: Path, *options: str, ttl: float = 3.0, name: str = "admin") -> None:
         self.folder = folder
+        self._options = options
         self._certs = certs
         self._ttl = ttl
         self._ports = ["127.0.0.1:0"]
@@ -56,6 +57,7 @@ class Core:
             self._ports[0],
             "--lease-ttl",
             str(self._ttl),
+            *self._options,
             command=("serve", "core"),
         )
 
