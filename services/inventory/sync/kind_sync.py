@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError, reasons
@@ -25,6 +26,7 @@ INLINE_ROWS = 1000
 _TROUBLED = {storage_pb2.STORAGE_STATUS_OFFLINE, storage_pb2.STORAGE_STATUS_ABNORMAL}
 _UNSUPPORTED = {"STORAGE_CAPABILITY_NOT_SUPPORTED", "PROTOCOL_TOO_OLD"}
 _budget = SpoolBudget()
+_Stored = tuple[states.StoredKind, dict[bytes, int], frozenset[int]]
 
 
 async def sync_kind(
@@ -60,7 +62,7 @@ async def sync_kind(
     described = KINDS[kind]
     started_at = now or _now()
     before, stored, flagged = await _stored(store, storage_id, described)
-    spool = Spool(_budget, folder=_spool_folder(store))
+    spool = Spool(_budget, folder=os.path.dirname(store.path) or None)
     try:
         try:
             count = len(stored)
@@ -95,33 +97,31 @@ async def sync_kind(
         spool.close()
 
 
-async def _stored(
-    store: Store, storage_id: bytes, kind: Kind
-) -> tuple[states.StoredKind, dict[bytes, int], frozenset[int]]:
-    """The kind's state, its rows' digests, and which rows are marked missing: all of the same moment."""
+async def _stored(store: Store, storage_id: bytes, kind: Kind) -> _Stored:
+    read = partial(_read_stored, storage_id=storage_id, kind=kind)
+    found = await store.read(partial(read, most=INLINE_ROWS if store.dialect == "sqlite" else 0))
+    if found is None:
+        found = await store.scan(partial(read, most=sys.maxsize))
+    assert found is not None
+    return found
 
-    def read(connection: Connection) -> tuple[states.StoredKind, dict[bytes, int], frozenset[int]]:
-        state = states.read(connection, storage_id, kind.name)
-        if state is None:
-            raise StorageGone
-        digests: dict[bytes, int] = {}
-        flagged: frozenset[int] = frozenset()
-        if state.total:
-            rows = rows_of(kind.name)
-            for chunk in connection.rows(rows.digests, (state.storage_no,), size=2000):
-                digests.update(chunk)
-            if state.missing:
-                flagged = frozenset(row[0] for row in connection.all(rows.flagged, (state.storage_no,)))
-        return state, digests, flagged
 
-    state = await store.read(lambda connection: states.read(connection, storage_id, kind.name))
+def _read_stored(connection: Connection, storage_id: bytes, kind: Kind, most: int) -> _Stored | None:
+    """The kind's state, its rows' digests, and which rows are marked missing; None where there are more than `most`."""
+    state = states.read(connection, storage_id, kind.name)
     if state is None:
         raise StorageGone
-    if not state.total:
-        return state, {}, frozenset()
-    if state.total <= INLINE_ROWS and store.dialect == "sqlite":
-        return await store.read(read)
-    return await store.scan(read)
+    if state.total > most:
+        return None
+    digests: dict[bytes, int] = {}
+    flagged: frozenset[int] = frozenset()
+    if state.total:
+        rows = rows_of(kind.name)
+        for chunk in connection.rows(rows.digests, (state.storage_no,), size=2000):
+            digests.update(chunk)
+        if state.missing:
+            flagged = frozenset(row[0] for row in connection.all(rows.flagged, (state.storage_no,)))
+    return state, digests, flagged
 
 
 async def record_failure(
@@ -161,10 +161,6 @@ async def record_failure(
         return result
 
     return replace(await store.write(write), error=error)
-
-
-def _spool_folder(store: Store) -> str | None:
-    return str(Path(store.path).parent) if store.path else None
 
 
 def _now() -> int:
