@@ -1,4 +1,4 @@
-"""The whole authorisation matrix of the contract, through both ways in."""
+"""The whole authorisation matrix of the contract, through both ways in, relayed methods included."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from services.calls.invoker import ChannelInvoker, Invoker, LocalInvoker
 from services.calls.method import Call, Caller, Method, MethodTable, options_of
 from services.calls.pipeline import Ingress, Pipeline
 from services.calls.reflection import Reflection, ReflectionHandler
+from services.relay.relay import Relay
+from tests.relay.far import SERVICES as RELAYED
+from tests.relay.far import TOKEN, Far
 
 SERVICES = [
     service
@@ -36,7 +39,7 @@ SERVICES = [
     )
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
-METHODS = [options_of(method) for service in SERVICES for method in service.methods]
+METHODS = [options_of(method) for service in (*SERVICES, *RELAYED) for method in service.methods]
 SCOPES = {
     "read": options_pb2.SCOPE_READ,
     "operate": options_pb2.SCOPE_OPERATE,
@@ -85,8 +88,8 @@ async def answers(body: bytes, call: Call) -> AsyncIterator[bytes]:
     yield body
 
 
-def table() -> MethodTable:
-    return MethodTable(
+def table(*relayed: Method) -> MethodTable:
+    own = (
         Method(
             path=method.path,
             scope=method.scope,
@@ -97,6 +100,19 @@ def table() -> MethodTable:
         )
         for method in METHODS
     )
+    return MethodTable((*own, *relayed))
+
+
+@contextlib.asynccontextmanager
+async def far(folder: Path) -> AsyncIterator[Relay]:
+    """A relay to another process, which answers what is its own."""
+    other = Far(folder, lacks="")
+    other.stream = answers
+    await other.start()
+    relay = Relay("alerts", grpc.aio.insecure_channel(other.address), TOKEN)
+    yield relay
+    await relay.close()
+    await other.vanish()
 
 
 @contextlib.asynccontextmanager
@@ -127,9 +143,20 @@ async def outcome(invoker: Invoker, path: str, streaming: bool, token: str | Non
 
 async def test_every_method_is_open_to_its_scope_and_those_above_and_to_nobody_else(tmp_path: Path) -> None:
     audit = Audit()
-    pipeline = Pipeline(table(), Names(), audit)
-    assert len(METHODS) > 80
-    async with ways(pipeline, tmp_path) as invokers:
+    assert len(METHODS) > 110
+    async with far(tmp_path) as relay:
+        pipeline = Pipeline(table(*relay.methods(RELAYED)), Names(), audit)
+        await judge(pipeline, tmp_path)
+    changing = {method.path for method in METHODS if not method.read_only}
+    succeeded = [entry for entry in audit.entries if entry[2] == "OK"]
+    assert {entry[0] for entry in succeeded} == changing
+    refused = {entry[0] for entry in audit.entries if entry[3] == "UNAUTHENTICATED"}
+    assert refused == {method.path for method in METHODS}
+
+
+async def judge(pipeline: Pipeline, folder: Path) -> None:
+    """Calls every method with every token, through both ways in."""
+    async with ways(pipeline, folder) as invokers:
         for way, invoker in invokers.items():
             for method in METHODS:
                 for token in SCOPES:
@@ -142,11 +169,6 @@ async def test_every_method_is_open_to_its_scope_and_those_above_and_to_nobody_e
                 for bad in (None, "", "nonsense"):
                     expected = "UNAUTHENTICATED"
                     assert await outcome(invoker, method.path, method.streaming, bad) == expected, (way, method, bad)
-    changing = {method.path for method in METHODS if not method.read_only}
-    succeeded = [entry for entry in audit.entries if entry[2] == "OK"]
-    assert {entry[0] for entry in succeeded} == changing
-    refused = {entry[0] for entry in audit.entries if entry[3] == "UNAUTHENTICATED"}
-    assert refused == {method.path for method in METHODS}
 
 
 @pytest.mark.parametrize("way", ["local", "hop"])
