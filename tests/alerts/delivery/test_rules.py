@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delphis.alert.v1 import alert_pb2, delivery_pb2
+from delphis.type.v1 import alert_pb2 as type_pb
 from services.alerts.delivery.matching import Matcher, Rules
 from services.alerts.delivery.standing import Standing, decide
 from tests.alerts.delivery.scene import Scene, keys, soon
@@ -59,7 +60,7 @@ def model(match: dict[str, Any], alert: dict[str, Any]) -> bool:
             return False
     if "own" in match and match["own"] != (alert.get("origin") == alert_pb2.ALERT_ORIGIN_DELPHIS):
         return False
-    return match.get("labels", {}).items() <= alert.get("labels", {}).items()
+    return bool(match.get("labels", {}).items() <= alert.get("labels", {}).items())
 
 
 @settings(deadline=None)
@@ -102,15 +103,15 @@ def test_nobody_is_left_with_an_alert_that_is_over(
 async def test_rules_choose(scene: Scene) -> None:
     async with web() as own, web() as major:
         await scene.webhook(own.url, "own", rules=[delivery_pb2.AlertMatch(own=True)])
-        rule = delivery_pb2.AlertMatch(severities=[4], vendors=["acme"])
+        rule = delivery_pb2.AlertMatch(severities=[type_pb.SEVERITY_MAJOR], vendors=["acme"])
         await scene.webhook(major.url, "major", rules=[rule])
         await scene.report("a")
-        await scene.report("b", severity=5)
+        await scene.report("b", severity=type_pb.SEVERITY_MINOR)
         await scene.report("c", storage=None)
         # It was told that it is major, so it is told that it no longer is, and that it is over.
-        await scene.report("a", severity=5)
+        await scene.report("a", severity=type_pb.SEVERITY_MINOR)
         await scene.report("a", over=True)
-        await scene.report("b", severity=4)
+        await scene.report("b", severity=type_pb.SEVERITY_MAJOR)
         expected = [("raised", "a"), ("changed", "a"), ("cleared", "a"), ("changed", "b")]
         await soon("events", lambda: keys(major.taken) == expected)
         await soon("event", lambda: keys(own.taken) == [("raised", "c")])

@@ -151,6 +151,10 @@ async def test_passwords_stay_with_their_user_and_address(scene: Scene) -> None:
     assert await _refused(scene, made) == "kafka.password"
 
 
+def _files(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.glob("alerts.db*"))
+
+
 async def test_no_secret_is_anywhere_but_at_the_receiver(
     tmp_path: Path, scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -175,14 +179,14 @@ async def test_no_secret_is_anywhere_but_at_the_receiver(
         await scene.report("a")
         for receiver in made:
             said.append(str(await scene.until(receiver, "failure", lambda status: status.failures > 0)))
+            request = delivery_pb2.TestReceiverRequest(id=receiver.id)
             with pytest.raises(CallError) as caught:
-                request = delivery_pb2.TestReceiverRequest(id=receiver.id)
                 await scene.call("TestReceiver", request, delivery_pb2.TestReceiverResponse)
             said.append(str(caught.value.status()))
         assert all(secret in str(site.seen) for secret in SECRETS[1:2])
     listed = await scene.call("ListReceivers", delivery_pb2.ListReceiversRequest(), delivery_pb2.ListReceiversResponse)
     await scene.end()
-    stored = b"".join(path.read_bytes() for path in tmp_path.glob("alerts.db*"))
+    stored = _files(tmp_path)
     await scene.begin()
     everything = "".join([*said, str(listed), caplog.text])
     assert "It answered 500" in everything

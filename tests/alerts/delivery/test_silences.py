@@ -107,7 +107,7 @@ async def test_alerts_say_what_silences_them(scene: Scene) -> None:
 async def test_what_a_silence_must_have(scene: Scene, change: dict[str, object], field: str) -> None:
     end = times.now() // 1_000_000 + 3600
     values: dict[str, object] = {"match": {"vendors": ["acme"]}, "ends_at": {"seconds": end}, **change}
+    request = delivery_pb2.CreateSilenceRequest(silence=delivery_pb2.Silence(**values))  # type: ignore[arg-type]
     with pytest.raises(CallError) as caught:
-        request = delivery_pb2.CreateSilenceRequest(silence=delivery_pb2.Silence(**values))  # type: ignore[arg-type]
         await scene.call("CreateSilence", request, delivery_pb2.Silence)
     assert (caught.value.reason, caught.value.metadata["field"]) == ("INVALID_INPUT", field)

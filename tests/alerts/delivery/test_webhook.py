@@ -247,8 +247,8 @@ async def test_a_receiver_is_tried(scene: Scene) -> None:
         assert site.taken[0]["alert"]["id"] == told.alert.id
         header = delivery_pb2.HttpHeader(name="Authorization", value=secret)
         bad = await scene.webhook(refusing.url, "bad", webhook={"headers": [header]})
+        request = delivery_pb2.TestReceiverRequest(id=bad.id)
         with pytest.raises(CallError) as caught:
-            request = delivery_pb2.TestReceiverRequest(id=bad.id)
             await scene.call("TestReceiver", request, delivery_pb2.TestReceiverResponse)
         assert caught.value.reason == "RECEIVER_FAILED"
         assert "It answered 401: no: [31m Authorization was ***" in caught.value.message

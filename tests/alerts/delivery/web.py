@@ -68,7 +68,8 @@ class Web:
                 first, *lines = head.strip().split("\r\n")
                 headers = {name.strip().lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
-                request = Request(*first.split()[:2], headers, body)
+                method, path = first.split()[:2]
+                request = Request(method, path, headers, body)
                 self.seen.append(request)
                 reply = self.behaviour(request)
                 if reply is not None and not isinstance(reply, bytes):
