@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from services.snmp import (
@@ -106,8 +108,8 @@ def test_reports() -> None:
         ({"time": 1_200}, Reason.NOT_IN_TIME_WINDOW, 2, 1),
         ({"time": 800}, Reason.NOT_IN_TIME_WINDOW, 2, 1),
     ):
-        fields = {**here.__dict__, **changed}
-        taken = desk().take(V3(**fields).message(EVERY_TYPE[:1], inform=True), SOURCE, NOW)
+        asked = dataclasses.replace(here, **changed)
+        taken = desk().take(asked.message(EVERY_TYPE[:1], inform=True), SOURCE, NOW)
         assert (taken.keep, taken.reason) == (False, reason), changed
         assert report(taken.answer) == (f"{base}.{counter}.0", 1, flags)
 

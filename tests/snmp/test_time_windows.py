@@ -28,9 +28,9 @@ def decoder(*clocks: EngineClock, users: tuple[User, ...] = (USER,)) -> Decoder:
     return Decoder(UserTable(users), OwnEngine(new_engine_id(), 1, NOW), TimeWindows(clocks))
 
 
-def sent(boots: int, time: int, number: int = 1, **options: object) -> bytes:
-    made = V3(auth=AuthProtocol.SHA, privacy=PrivProtocol.AES, boots=boots, time=time, message_id=number)
-    return V3(**{**made.__dict__, **options}).message(oracle.EVERY_TYPE[:1])  # type: ignore[arg-type]
+def sent(boots: int, time: int, number: int = 1, *, auth_password: str = "auth-password") -> bytes:
+    made = V3("monitor", AuthProtocol.SHA, auth_password, PrivProtocol.AES, boots=boots, time=time, message_id=number)
+    return made.message(oracle.EVERY_TYPE[:1])
 
 
 def refusal(reader: Decoder, data: bytes, now: float) -> Reason | None:

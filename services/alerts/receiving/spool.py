@@ -186,11 +186,7 @@ class Spool:
                 self._begin_segment()
             assert self._writing is not None
             segment = self._segments[-1]
-            written = os.pwrite(self._writing, data, segment.size)
-            if written < len(data):
-                with contextlib.suppress(OSError):
-                    os.ftruncate(self._writing, segment.size)
-                raise OSError(28, "no space for a whole batch")
+            self._put(self._writing, data, segment.size)
         except OSError as problem:
             if self.trouble is None:
                 log.error("the trap spool %s can't be written, what arrives is lost: %s", self._folder, problem)
@@ -203,13 +199,22 @@ class Spool:
         self._bytes += len(data)
         return True
 
+    def _put(self, descriptor: int, data: bytes, offset: int) -> None:
+        written = 0
+        try:
+            while written < len(data):  # a second time only where a disk or a limit is reached
+                written += os.pwrite(descriptor, data[written:] if written else data, offset + written)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, offset)
+            raise
+
     def _begin_segment(self) -> None:
         self._finish()
         path = self._folder / name_of(self._next)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            if os.write(descriptor, MARK) < BEGIN:
-                raise OSError(28, "no space for a segment")
+            self._put(descriptor, MARK, 0)
         except OSError:
             os.close(descriptor)
             with contextlib.suppress(OSError):

@@ -76,7 +76,7 @@ async def test_communities(tmp_path: Path, host: str) -> None:
 async def test_users(tmp_path: Path, command: str) -> None:
     """Every pair of algorithms. Informs begin with a search for our engine id and clock."""
     users = [User("array", "none")]
-    senders = [("-u", "none", "-l", "noAuthNoPriv")]
+    senders: list[tuple[str, ...]] = [("-u", "none", "-l", "noAuthNoPriv")]
     for auth, protocol in AUTHS.items():
         users.append(User("array", auth, protocol, "auth-password"))
         authentic = ("-a", auth, "-A", "auth-password")
