@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -49,7 +49,7 @@ class Poller:
         arrays: Arrays,
         drivers: Drivers,
         settings: Callable[[], alert_pb2.AlertSettings],
-        ended: Callable[[Array, CallError | None], None],
+        ended: Callable[[Array, CallError | None], Awaitable[None]],
     ) -> None:
         """`settings` are those of the moment; `ended` is told how each poll went."""
         self._store = store
@@ -89,14 +89,21 @@ class Poller:
         interval = self._interval
         for storage_id in known.keys() - self._polls.keys():
             self._polls[storage_id] = Poll(storage_id, next_at=times.now())
-        for storage_id, poll in self._polls.items():
+        for poll in self._polls.values():
             if poll.supported != UNABLE and not poll.failures:
                 poll.next_at = min(poll.next_at, schedule.regular(max(poll.started_at, times.now()), interval))
-            if poll.supported == UNABLE and storage_id in known:
-                driver = self._drivers.named(known[storage_id].pair)
-                if driver and driver != poll.driver:  # another version may be able to
-                    poll.supported, poll.next_at = records.UNKNOWN, times.now()
         self._wake.set()
+
+    def refresh_drivers(self) -> None:
+        """The core said which drivers there are: another version may be able to list alerts."""
+        for storage_id, poll in self._polls.items():
+            array = self._arrays.get(storage_id)
+            if poll.supported != UNABLE or array is None:
+                continue
+            driver = self._drivers.named(array.pair)
+            if driver and driver != poll.driver:
+                poll.supported, poll.next_at = records.UNKNOWN, times.now()
+                self._wake.set()
 
     async def forget(self, storage_id: str) -> None:
         """The storage was removed."""
@@ -238,7 +245,7 @@ class Poller:
         if outcome.raised or outcome.cleared:
             said = (array.id, outcome.listed, outcome.raised, outcome.cleared)
             log.info("a poll of %s listed %d alerts, raised %d and cleared %d", *said)
-        self._ended(array, None)
+        await self._ended(array, None)
 
     def _went_well(self, array: Array, poll: Poll, reading: Reading, found: Listed, began_at: int) -> None:
         poll.supported, poll.driver = ABLE, self._drivers.named(array.pair)
@@ -272,7 +279,8 @@ class Poller:
                 log.error("how the poll of %s went can't be stored: %s", array.id, fault)
         if poll.failures == 1:
             log.warning("the alerts of %s can't be listed: %s", array.id, error)
-        self._ended(array, None if unable else error)
+        if not unable:
+            await self._ended(array, error)
 
     async def _announces_all(self, array: Array) -> bool:
         """Whether what the array lists is all that its traps are about: by its driver, or by its own firmware."""
