@@ -17,9 +17,10 @@ from pathlib import Path
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from services.inventory.schema import SCHEMA, metadata
+from services.inventory.schema import SCHEMA
 from services.store.backend import backend_for
 from services.store.migrate import bring_to_head
+from services.store.schema import Schema
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 _ROLE = "delphis"
@@ -33,22 +34,24 @@ class Cluster:
     def __init__(self, socket: str) -> None:
         self._socket = socket
         self._count = 0
-        self._shared = ""
+        self._shared: dict[str, str] = {}
 
     def url(self, database: str) -> str:
         """The URL of a database."""
         return f"postgresql://{_ROLE}@/{database}?host={self._socket}"
 
-    def shared_database(self) -> str:
+    def shared_database(self, schema: Schema = SCHEMA) -> str:
         """The URL of a database at the present schema, without rows. Tests use it one after the other."""
-        if not self._shared:
-            self._shared = self.new_database()
-            bring_to_head(backend_for(self._shared, SCHEMA), self._shared, SCHEMA)
-        with psycopg.connect(self._shared, autocommit=True) as connection:
+        url = self._shared.get(schema.name)
+        if url is None:
+            url = self._shared[schema.name] = self.new_database()
+            bring_to_head(backend_for(url, schema), url, schema)
+        with psycopg.connect(url, autocommit=True) as connection:
             # Deleting is faster than truncating, which makes new files for each table and index.
-            for table in metadata.sorted_tables:
-                connection.execute(SQL("DELETE FROM {}").format(Identifier(table.name)))
-        return self._shared
+            for table in schema.metadata.sorted_tables:
+                place = (schema.namespace or "public", table.name)
+                connection.execute(SQL("DELETE FROM {}").format(Identifier(*place)))
+        return url
 
     def new_database(self) -> str:
         """The URL of a new, empty database."""

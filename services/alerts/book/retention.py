@@ -51,7 +51,10 @@ _STRANGERS = (
     select(alert_storages.c.storage_id)
     .where(
         ~select(alerts.c.seq)
-        .where(alerts.c.state.in_([2, 3]), alerts.c.storage_id == alert_storages.c.storage_id)
+        .where(
+            sql_text("alerts.state IN (2, 3)"),
+            alerts.c.storage_id == alert_storages.c.storage_id,
+        )
         .exists()
     )
     .limit(CHUNK)
