@@ -37,7 +37,7 @@ def test_what_the_array_no_longer_has_is_a_gap() -> None:
 def test_an_array_without_history_is_asked_once_an_interval() -> None:
     assert next_ask(LATEST, 0, 100 * MINUTE) == Ask(0, 105 * MINUTE, None)
     assert next_ask(LATEST, 105 * MINUTE, 104 * MINUTE) is None
-    assert next_ask(LATEST, 105 * MINUTE, 106 * MINUTE) == Ask(105 * MINUTE, 120 * MINUTE, None)
+    assert next_ask(LATEST, 105 * MINUTE, 106 * MINUTE) == Ask(0, 120 * MINUTE, None)
     missed = next_ask(LATEST, 105 * MINUTE, 140 * MINUTE)
     assert missed is not None
     assert (missed.end, missed.gap and (missed.gap.begin, missed.gap.end)) == (
@@ -96,7 +96,7 @@ def test_without_history_no_interval_is_asked_for_twice(waits: list[int]) -> Non
         ask = next_ask(LATEST, watermark, now)
         if ask is not None:
             assert ask.end > watermark
-            assert ask.begin == watermark
+            assert ask.begin == now - 24 * HOUR
             if ask.gap:
                 gaps.append(ask.gap)
             watermark = ask.end

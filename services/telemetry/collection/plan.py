@@ -82,13 +82,12 @@ def next_ask(pace: Pace, watermark: int, now: int) -> Ask | None:
 
 
 def _ask_latest(pace: Pace, watermark: int, now: int, end: int) -> Ask | None:
-    """An array without history tells its newest sample: each interval is asked for once, in it or never."""
+    """An array without history tells its newest sample: in each interval it is asked once, or never."""
     if watermark and end < watermark:
         return None
     missed = end - pace.interval
     gap = Gap(watermark, end, NO_HISTORY) if watermark and watermark <= missed else None
-    # The sample may be of any time since the last one, however the array's clock goes.
-    return Ask(watermark, end + pace.interval, gap)
+    return Ask(max(0, now - MOST_CATCHING_UP), end + pace.interval, gap)
 
 
 def due_at(pace: Pace, watermark: int, failures: int, failed_at: int, offset: int) -> int:

@@ -16,6 +16,51 @@ CREATE INDEX chunks_by_age ON chunks (begin);
 
 CREATE UNIQUE INDEX chunks_of_block ON chunks (storage_id, kind, block, begin, metrics);
 
+CREATE TABLE collections (
+    storage_id BYTEA NOT NULL,
+    settings BYTEA NOT NULL,
+    capabilities BYTEA NOT NULL,
+    asked_at BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (storage_id)
+);
+
+CREATE TABLE journal (
+    position BIGSERIAL NOT NULL,
+    storage_id BYTEA NOT NULL,
+    kind TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    collected_at BIGINT DEFAULT 0 NOT NULL,
+    first BIGINT DEFAULT 0 NOT NULL,
+    last BIGINT DEFAULT 0 NOT NULL,
+    points BIGINT DEFAULT 0 NOT NULL,
+    size INTEGER DEFAULT 0 NOT NULL,
+    body BYTEA NOT NULL,
+    PRIMARY KEY (position)
+);
+
+CREATE INDEX journal_by_age ON journal (collected_at);
+
+CREATE TABLE kinds (
+    storage_id BYTEA NOT NULL,
+    kind TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    watermark BIGINT DEFAULT 0 NOT NULL,
+    newest BIGINT DEFAULT 0 NOT NULL,
+    last_success_at BIGINT DEFAULT 0 NOT NULL,
+    points BIGINT DEFAULT 0 NOT NULL,
+    failures INTEGER DEFAULT 0 NOT NULL,
+    failed_at BIGINT DEFAULT 0 NOT NULL,
+    error_code TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    error_msg TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    gaps BYTEA NOT NULL,
+    PRIMARY KEY (storage_id, kind)
+);
+
+CREATE TABLE service (
+    no BIGINT NOT NULL,
+    starts INTEGER DEFAULT 0 NOT NULL,
+    started_at BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (no)
+);
+
 CREATE TABLE slots (
     storage_id BYTEA NOT NULL,
     kind TEXT COLLATE "C" DEFAULT '' NOT NULL,

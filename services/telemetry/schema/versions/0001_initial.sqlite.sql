@@ -16,6 +16,52 @@ CREATE INDEX chunks_by_age ON chunks ("begin");
 
 CREATE UNIQUE INDEX chunks_of_block ON chunks (storage_id, kind, block, "begin", metrics);
 
+CREATE TABLE collections (
+    storage_id BLOB NOT NULL,
+    settings BLOB NOT NULL,
+    capabilities BLOB NOT NULL,
+    asked_at BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (storage_id)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE journal (
+    position INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    storage_id BLOB NOT NULL,
+    kind TEXT DEFAULT '' NOT NULL,
+    collected_at BIGINT DEFAULT 0 NOT NULL,
+    first BIGINT DEFAULT 0 NOT NULL,
+    last BIGINT DEFAULT 0 NOT NULL,
+    points BIGINT DEFAULT 0 NOT NULL,
+    size INTEGER DEFAULT 0 NOT NULL,
+    body BLOB NOT NULL
+);
+
+CREATE INDEX journal_by_age ON journal (collected_at);
+
+CREATE TABLE kinds (
+    storage_id BLOB NOT NULL,
+    kind TEXT DEFAULT '' NOT NULL,
+    watermark BIGINT DEFAULT 0 NOT NULL,
+    newest BIGINT DEFAULT 0 NOT NULL,
+    last_success_at BIGINT DEFAULT 0 NOT NULL,
+    points BIGINT DEFAULT 0 NOT NULL,
+    failures INTEGER DEFAULT 0 NOT NULL,
+    failed_at BIGINT DEFAULT 0 NOT NULL,
+    error_code TEXT DEFAULT '' NOT NULL,
+    error_msg TEXT DEFAULT '' NOT NULL,
+    gaps BLOB NOT NULL,
+    PRIMARY KEY (storage_id, kind)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE service (
+    no INTEGER NOT NULL,
+    starts INTEGER DEFAULT 0 NOT NULL,
+    started_at BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (no)
+);
+
 CREATE TABLE slots (
     storage_id BLOB NOT NULL,
     kind TEXT DEFAULT '' NOT NULL,

@@ -1,0 +1,340 @@
+"""Collects from all arrays, each when its time comes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from delphis.telemetry.v1 import telemetry_pb2
+from delphis.type.v1 import metric_pb2, storage_pb2
+from services.alerts.core import Core
+from services.calls.errors import CallError
+from services.fleet.fleet import Fleet
+from services.fleet.storage import Storage
+from services.store.connection import Connection
+from services.store.engine import Store
+from services.store.errors import StoreFault
+from services.telemetry import journal
+from services.telemetry.collection import plan, records
+from services.telemetry.collection.plan import Ask, Pace
+from services.telemetry.collection.reading import read_capabilities, read_newest, read_points
+from services.telemetry.collection.records import Collection, KindState
+from services.telemetry.history.recorder import Recorded, Recorder
+from services.telemetry.history.recorder import forget_storage as forget_history
+from services.telemetry.window import Window
+from services.values import times
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 128
+"""Arrays that are asked at the same time."""
+SPREAD_SECONDS = 30.0
+"""Within this time after a start, and within each interval, the arrays are asked one after another."""
+IDLE_SECONDS = 5.0
+CAPABILITIES_SECONDS = 6 * 3600
+"""What an array measures is asked again this often."""
+WINDOWS_A_RUN = 8
+"""So many windows of an array are caught up before others have their turn."""
+_STALE_MILLISECONDS = 3600 * 1000
+_CLOCK_SKEW = 5 * 60 * 1000
+"""A sample may be of a time that is so far in the future: clocks differ."""
+
+Took = Callable[[Storage, list[Window]], None]
+
+
+class Collector:
+    """All collections."""
+
+    def __init__(
+        self, store: Store, core: Core, fleet: Fleet, recorder: Recorder, *, journals: Callable[[], bool], took: Took
+    ) -> None:
+        """`journals` says whether there is a sink that reads the journal; `took` is told what was committed."""
+        self._store = store
+        self._core = core
+        self._fleet = fleet
+        self._recorder = recorder
+        self._journals = journals
+        self._took = took
+        self._collections: dict[str, Collection] = {}
+        self._refused: dict[str, Counter[str]] = {}
+        self._warnings: dict[str, list[str]] = {}
+        self._not_before: dict[str, float] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins. What is overdue is collected within 30 seconds."""
+        loaded = await self._store.scan(records.load)
+        now = times.now() / times.SECOND
+        for storage_id, collection in loaded.items():
+            text = str(UUID(bytes=storage_id))
+            self._collections[text] = collection
+            self._not_before[text] = now + random.uniform(0, SPREAD_SECONDS)
+        self._fleet.listen(lambda _: self._wake.set())
+        self._task = asyncio.create_task(self._run(), name="collections")
+
+    async def stop(self) -> None:
+        """Ends what runs; what was not committed is collected again after the next start."""
+        tasks = [*self._running.values(), *([self._task] if self._task else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def known(self, storage_id: str) -> Collection:
+        """What is known of an array's collection."""
+        return self._collections.setdefault(storage_id, records.new())
+
+    def refused(self, storage_id: str) -> Counter[str]:
+        """Values of an array that were not taken, by reason."""
+        return self._refused.get(storage_id, Counter())
+
+    def warnings(self, storage_id: str) -> list[str]:
+        """What its driver said last."""
+        return self._warnings.get(storage_id, [])
+
+    def next_at(self, storage: Storage) -> int | None:
+        """When the array is asked next, in milliseconds; None: never."""
+        collection = self.known(storage.id)
+        if storage.paused or collection.settings.off:
+            return None
+        if collection.capabilities is None:
+            return int(self._not_before.get(storage.id, 0) * 1000)
+        dues = [
+            self._due(storage, pace, collection.kinds.get(kind, KindState()))
+            for kind, pace in paces(collection).items()
+        ]
+        return max(min(dues), int(self._not_before.get(storage.id, 0) * 1000)) if dues else None
+
+    async def set(self, storage_id: str, settings: telemetry_pb2.CollectionSettings) -> None:
+        """Changes how an array is collected. StoreFault where that can't be kept."""
+        await self._store.write(lambda c: records.save_settings(c, UUID(storage_id).bytes, settings))
+        self.known(storage_id).settings = settings
+        self._wake.set()
+
+    def want(self, storage_id: str) -> None:
+        """Collects soon."""
+        self._not_before.pop(storage_id, None)
+        collection = self.known(storage_id)
+        collection.asked_at = 0
+        for kind, state in collection.kinds.items():
+            collection.kinds[kind] = replace(state, failed_at=0)
+        self._wake.set()
+
+    def _due(self, storage: Storage, pace: Pace, state: KindState) -> int:
+        spread = min(pace.interval, int(SPREAD_SECONDS * 1000))
+        offset = zlib.crc32(storage.id.encode()) % spread
+        return plan.due_at(pace, state.watermark, state.failures, state.failed_at // 1000, offset)
+
+    async def _run(self) -> None:
+        await self._fleet.wait_known()
+        while True:
+            self._wake.clear()
+            await self._forget_gone()
+            now = times.now() // 1000
+            wait = IDLE_SECONDS
+            for storage in list(self._fleet.all().values()):
+                if storage.id in self._running or not _is_known(storage):
+                    continue
+                due = self.next_at(storage)
+                if due is None:
+                    continue
+                if due <= now:
+                    self._begin(storage)
+                else:
+                    wait = min(wait, (due - now) / 1000)
+            try:
+                async with asyncio.timeout(max(wait, 0.05)):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _forget_gone(self) -> None:
+        for storage_id in self._collections.keys() - self._fleet.all().keys():
+            task = self._running.get(storage_id)
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+            key = UUID(storage_id).bytes
+
+            def work(connection: Connection, key: bytes = key) -> None:
+                records.forget(connection, key)
+                forget_history(connection, key)
+
+            try:
+                await self._store.write(work, bulk=True)
+            except StoreFault as fault:
+                log.error("the metrics of %s, which was removed, can't be removed: %s", storage_id, fault)
+                continue
+            self._recorder.forget(key)
+            for known in (self._collections, self._refused, self._warnings, self._not_before):
+                known.pop(storage_id, None)
+
+    def _begin(self, storage: Storage) -> None:
+        task = asyncio.create_task(self._collect(storage), name=f"collection from {storage.id}")
+        self._running[storage.id] = task
+
+        def over(task: asyncio.Task[None]) -> None:
+            del self._running[storage.id]
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("the collection from %s broke", storage.id, exc_info=error)
+                self._not_before[storage.id] = times.now() / times.SECOND + SPREAD_SECONDS
+            self._wake.set()
+
+        task.add_done_callback(over)
+
+    async def _collect(self, storage: Storage) -> None:
+        async with self._gate:
+            collection = self.known(storage.id)
+            try:
+                await self._learn(storage, collection)
+            except CallError as error:
+                self._not_before[storage.id] = times.now() / times.SECOND + SPREAD_SECONDS
+                self._warnings[storage.id] = [f"The array does not say what it measures: {error.message}"]
+                return
+            self._not_before.pop(storage.id, None)
+            for _ in range(WINDOWS_A_RUN):
+                asked = self._asks(storage, collection)
+                if not asked:
+                    return
+                for (begin, end), kinds in asked.items():
+                    if not await self._window(storage, collection, begin, end, kinds):
+                        return
+
+    async def _learn(self, storage: Storage, collection: Collection) -> None:
+        now = times.now()
+        if collection.capabilities is not None and now - collection.asked_at < CAPABILITIES_SECONDS * times.SECOND:
+            return
+        told = await read_capabilities(self._core, storage.id)
+        await self._store.write(lambda c: records.save_capabilities(c, UUID(storage.id).bytes, told, now))
+        collection.capabilities, collection.asked_at = told, now
+
+    def _asks(self, storage: Storage, collection: Collection) -> dict[tuple[int, int], dict[str, Ask]]:
+        """The windows that are due, with the kinds that are asked for together."""
+        now = times.now() // 1000
+        asked: dict[tuple[int, int], dict[str, Ask]] = {}
+        for kind, pace in paces(collection).items():
+            state = collection.kinds.get(kind, KindState())
+            if self._due(storage, pace, state) > now:
+                continue
+            ask = plan.next_ask(pace, state.watermark, now)
+            if ask is not None:
+                asked.setdefault((ask.begin, ask.end), {})[kind] = ask
+        return asked
+
+    async def _window(
+        self, storage: Storage, collection: Collection, begin: int, end: int, asks: dict[str, Ask]
+    ) -> bool:
+        """Collects some kinds; whether the array can be asked for more at once."""
+        assert collection.capabilities is not None
+        historic = collection.capabilities.is_historic
+        began = {kind: collection.kinds.get(kind, KindState()).with_gap(asks[kind].gap) for kind in asks}
+        try:
+            beyond = times.now() // 1000 + _CLOCK_SKEW
+            if historic:
+                newest = await read_newest(self._core, storage.id)
+                if newest is not None and newest < end:
+                    end = newest + 1  # what the array has not complete yet comes with the next window
+                beyond = end
+            if end <= begin:
+                return self._has_nothing_new(storage, begin)
+            wanted = [one for one in collection.capabilities.resource_metrics if one.kind in asks]
+            reading = await read_points(self._core, storage.id, wanted, begin, beyond)
+            if not reading.complete:
+                raise CallError("BAD_RESPONSE", "The answer broke off before it was complete.")
+        except CallError as error:
+            failed = {kind: state.failed(times.now(), error.reason, error.message) for kind, state in began.items()}
+            await self._commit(storage, collection, failed, [])
+            return False
+        # An array without history may tell the same sample twice.
+        new = reading.windows if historic else _after(reading.windows, began, beyond)
+        at = times.now()
+        states = {
+            kind: state.succeeded(at, end, [window for window in new if window.kind == kind])
+            for kind, state in began.items()
+        }
+        if not await self._commit(storage, collection, states, new):
+            return False
+        self._refused.setdefault(storage.id, Counter()).update(reading.refusals.counts)
+        self._warnings[storage.id] = reading.warnings
+        return True
+
+    def _has_nothing_new(self, storage: Storage, since: int) -> bool:
+        """It samples later than we ask. That is a failure only when it goes on."""
+        if times.now() // 1000 - since > _STALE_MILLISECONDS:
+            raise CallError("INVALID_RESULTS", f"The array has had no new samples since {_shown(since)}.")
+        self._not_before[storage.id] = times.now() / times.SECOND + SPREAD_SECONDS
+        return False
+
+    async def _commit(
+        self, storage: Storage, collection: Collection, states: dict[str, KindState], windows: Sequence[Window]
+    ) -> bool:
+        """Points and how far we are, in one transaction: so each window is in the store once, or not at all."""
+        key, at = UUID(storage.id).bytes, times.now()
+
+        def work(connection: Connection) -> Recorded:
+            recorded = self._recorder.record(connection, key, windows)
+            if windows and self._journals():
+                journal.append(connection, key, windows, at)
+            for kind, state in states.items():
+                records.save_kind(connection, key, kind, state)
+            return recorded
+
+        try:
+            recorded = await self._store.write(work, bulk=sum(window.values.size for window in windows) > 50_000)
+        except StoreFault as fault:
+            log.error("the points of %s can't be stored, and are collected again: %s", storage.id, fault)
+            self._not_before[storage.id] = times.now() / times.SECOND + SPREAD_SECONDS
+            return False
+        self._recorder.committed(recorded)
+        collection.kinds.update(states)
+        if windows:
+            self._took(storage, list(windows))
+        return True
+
+
+def paces(collection: Collection) -> dict[str, Pace]:
+    """How each kind that the array measures is collected."""
+    told, settings = collection.capabilities, collection.settings
+    if told is None:
+        return {}
+    wanted = settings.interval.ToMilliseconds() if settings.HasField("interval") else 0
+    retention = told.retention.ToMilliseconds() if told.HasField("retention") else plan.DEFAULT_RETENTION
+    return {
+        one.kind: Pace(
+            plan.pace_interval(settings.kind_intervals.get(one.kind, 0) * 1000 or wanted, _sampling(one)),
+            told.is_historic,
+            retention,
+        )
+        for one in told.resource_metrics
+        if one.metrics
+    }
+
+
+def _sampling(measured: metric_pb2.ResourceMetrics) -> int:
+    return measured.interval.ToMilliseconds() if measured.HasField("interval") else 0
+
+
+def _after(windows: Sequence[Window], states: dict[str, KindState], end: int) -> list[Window]:
+    """What is newer than the newest samples known."""
+    newer = [window.between(states[window.kind].newest + 1, end) for window in windows]
+    return [window for window in newer if window is not None]
+
+
+def _shown(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
+
+
+def _is_known(storage: Storage) -> bool:
+    """Whether its first sync has ended: names and resources are there."""
+    outcome = storage.message.sync_outcome
+    return outcome not in (storage_pb2.SYNC_OUTCOME_UNSPECIFIED, storage_pb2.SYNC_OUTCOME_NEVER)

@@ -1,0 +1,136 @@
+"""The journal: what was collected and waits to be sent, for all sinks that don't lie in the store.
+
+It is written in the transaction that moves the watermarks, so what is collected is in it once, and read by each sink
+from that sink's own position on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, func, insert, select
+
+from delphis.type.v1 import metric_pb2
+from services.store.connection import Connection
+from services.store.statement import sql, statement
+from services.telemetry.schema.collection import journal
+from services.telemetry.window import Values, Window
+
+_PART_VALUES = 100_000
+"""Values of an entry at most: what a sink has in its hands at once."""
+_LENGTH_DELIMITED = 2
+_NUMBERS = bytes([metric_pb2.MetricBatch.DESCRIPTOR.fields_by_name["values"].number << 3 | _LENGTH_DELIMITED])
+
+_NEW = statement(
+    insert(journal).values(
+        storage_id=bindparam("storage_id"),
+        kind=bindparam("kind"),
+        collected_at=bindparam("collected_at"),
+        first=bindparam("first"),
+        last=bindparam("last"),
+        points=bindparam("points"),
+        size=bindparam("size"),
+        body=bindparam("body"),
+    )
+)
+_AFTER = statement(
+    select(journal.c.position, journal.c.storage_id, journal.c.kind, journal.c.collected_at, journal.c.body)
+    .where(journal.c.position > bindparam("after"))
+    .order_by(journal.c.position)
+    .limit(bindparam("count"))
+)
+_END = statement(select(func.coalesce(func.max(journal.c.position), 0)))
+_SENT = sql(
+    sqlite="DELETE FROM journal WHERE position IN "
+    "(SELECT position FROM journal WHERE position <= :upto ORDER BY position LIMIT :count)",
+    postgresql="DELETE FROM journal WHERE position IN "
+    "(SELECT position FROM journal WHERE position <= :upto ORDER BY position LIMIT :count)",
+)
+_BACKLOG = statement(
+    select(
+        func.count(),
+        func.coalesce(func.sum(journal.c.size), 0),
+        func.coalesce(func.min(journal.c.collected_at), 0),
+    ).where(journal.c.position > bindparam("after"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Points of one kind of one array."""
+
+    position: int
+    storage_id: bytes
+    kind: str
+    collected_at: int
+    body: bytes
+
+    def batch(self) -> metric_pb2.MetricBatch:
+        """The points."""
+        return metric_pb2.MetricBatch.FromString(self.body)
+
+
+def append(connection: Connection, storage_id: bytes, windows: Sequence[Window], at: int) -> None:
+    """Adds windows, large ones in parts of some resources each."""
+    rows: list[dict[str, object]] = []
+    for window in windows:
+        width = max(1, _PART_VALUES // (window.steps * len(window.metrics)))
+        for low in range(0, len(window.native_ids), width):
+            values = window.values[:, :, low : low + width]
+            ids = window.native_ids[low : low + width]
+            body = _body(window, ids, values)
+            rows.append(
+                {
+                    "storage_id": storage_id,
+                    "kind": window.kind,
+                    "collected_at": at,
+                    "first": window.begin,
+                    "last": window.last,
+                    "points": values.size,
+                    "size": len(body),
+                    "body": body,
+                }
+            )
+    connection.many(_NEW, rows)
+
+
+def _body(window: Window, ids: tuple[str, ...], values: Values) -> bytes:
+    """A MetricBatch. The numbers are put behind it as they are: on the wire packed doubles are nothing else."""
+    batch = metric_pb2.MetricBatch(kind=window.kind, native_ids=ids, metrics=window.metrics, steps=window.steps)
+    batch.start.FromMilliseconds(window.begin)
+    batch.step.FromMilliseconds(window.step)
+    numbers = values.astype("<f8").tobytes()
+    return batch.SerializeToString() + _NUMBERS + _varint(len(numbers)) + numbers
+
+
+def _varint(number: int) -> bytes:
+    parts = bytearray()
+    while number > 0x7F:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    parts.append(number)
+    return bytes(parts)
+
+
+def after(connection: Connection, position: int, count: int) -> list[Entry]:
+    """The entries behind a position, in order."""
+    rows = connection.all(_AFTER, {"after": position, "count": count})
+    return [Entry(row[0], bytes(row[1]), row[2], row[3], bytes(row[4])) for row in rows]
+
+
+def end(connection: Connection) -> int:
+    """The position of the newest entry; 0: there is none."""
+    return int(connection.value(_END))
+
+
+def backlog(connection: Connection, position: int) -> tuple[int, int, int]:
+    """Entries behind a position, their bytes, and when the oldest was collected, in microseconds."""
+    row = connection.one(_BACKLOG, {"after": position})
+    assert row is not None
+    return int(row[0]), int(row[1]), int(row[2])
+
+
+def drop(connection: Connection, upto: int, *, count: int = 500) -> bool:
+    """Removes entries that every sink has, the oldest first; whether there may be more."""
+    return connection.run(_SENT, {"upto": upto, "count": count}) == count
