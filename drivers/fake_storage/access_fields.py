@@ -5,6 +5,7 @@ from __future__ import annotations
 from delphis.sdk import AccessField
 
 from .kinds import DEFAULT_COUNTS, MAX_COUNT
+from .sampling import INTERVAL_S, RETENTION_S
 from .settings import ALIASES, LATENCY, PLACES_WITH_LATENCY
 
 
@@ -41,6 +42,11 @@ ACCESS_FIELDS = (
     _attribute("alert_list", "More alerts that it lists, such as '900 Critical A disk failed; 901 Minor'."),
     _attribute("trap_sources", "Addresses that its traps come from, such as '192.0.2.7, 192.0.2.8=Controller 0B'."),
     _attribute("mgmt_ips", "Management addresses of its controllers, joined by commas."),
+    _attribute("capacity_growth", "Percent of their capacity by which pools fill up each day."),
+    _attribute("perf_interval_s", "Seconds between performance samples; they make up a day.", default=str(INTERVAL_S)),
+    _attribute("perf_retention_s", "For how long samples are kept; 0: only the latest.", default=str(RETENTION_S)),
+    _attribute("perf_kinds", "Kinds that are measured, such as 'storage, volume'; unset: all that can be."),
+    _attribute("perf_metrics", "Metrics that are measured, such as 'iops, responseTime'; unset: all."),
     AccessField(
         path="extra_attributes.token", description="A secret without meaning, to try secrets with. 'wrong' is refused."
     ),

@@ -42,10 +42,15 @@ class Array:
         """What the array looks like to a reader of `what`, a kind or `storage`, now."""
         return self.at(0 if self.settings.drift == Drift() else self.clock.read(what))
 
+    def present(self) -> Snapshot:
+        """What it looks like, without counting as a reading of it."""
+        return self.at(0 if self.settings.drift == Drift() else self.clock.tick)
+
     def at(self, tick: int) -> Snapshot:
+        when = self.clock.minute if self.settings.growth else 0
         latest = self._latest
-        if latest is None or latest.tick != tick:
-            latest = self._latest = Snapshot(self, tick)
+        if latest is None or (latest.tick, latest.when) != (tick, when):
+            latest = self._latest = Snapshot(self, tick, when)
         return latest
 
     # Volumes lie in the first pools, filesystems in the last ones; with three pools or more one pool holds both.
@@ -78,11 +83,15 @@ class Array:
 
 
 class Snapshot:
-    """The array at one tick: which volumes there are, and which of them drift has moved."""
+    """The array at one tick: which volumes there are, and which of them drift has moved.
 
-    def __init__(self, array: Array, tick: int) -> None:
+    `when` is the time that its growth has come to, and 0 where it doesn't grow.
+    """
+
+    def __init__(self, array: Array, tick: int, when: int = 0) -> None:
         self.array = array
         self.tick = tick
+        self.when = when
         drift = array.settings.drift
         high = min(array.counts["volumes"] + tick * drift.added, MAX_COUNT)
         self.volumes: Span = (min(tick * drift.removed, high), high)

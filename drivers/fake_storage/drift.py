@@ -77,6 +77,16 @@ class Clock:
         self._seen: set[str] = set()
         self._lock = threading.Lock()
 
+    @property
+    def tick(self) -> int:
+        """The present tick, without reading anything in it."""
+        return self._tick if self._period_s is None else int(self._now() / self._period_s)
+
+    @property
+    def minute(self) -> int:
+        """The present minute, as seconds since 1970."""
+        return int(self._now()) // 60 * 60
+
     def read(self, what: str) -> int:
         """The tick in which `what`, a kind or `storage`, is read now."""
         if self._period_s is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -12,15 +12,18 @@ from delphis.sdk import (
     AccessInfo,
     Alert,
     AlertSource,
+    Capabilities,
     Context,
     Controller,
     Disk,
     Filesystem,
     MaskingView,
+    MetricBatch,
     Port,
     PortGroup,
     Qtree,
     Quota,
+    ResourceMetrics,
     Share,
     Storage,
     StorageDriver,
@@ -39,6 +42,7 @@ from . import alerts, faults, files, hardware, hosts, pools, settings, trouble, 
 from .access_fields import ACCESS_FIELDS
 from .array import Array, Snapshot
 from .memory import Memory
+from .performance import Performance
 
 M = TypeVar("M", bound=Message)
 
@@ -57,6 +61,7 @@ class FakeStorageDriver(StorageDriver):
         self._array = Array(self._settings)
         key = (access_info.storage_id, str(access_info.revision), self._settings.identity.serial_number)
         self._trouble = trouble.Trouble(self._settings.faults, key, self._array.dice("faults"))
+        self._performance = Performance(self._array)
         self._memory = Memory(*key)
         self._receivers = Memory(access_info.storage_id, self._settings.identity.serial_number)
 
@@ -80,6 +85,9 @@ class FakeStorageDriver(StorageDriver):
         if receivers := self._receivers.read(_RECEIVERS):
             storage.native["trap_receivers"] = ", ".join(receivers)
         return trouble.spoil_storage(happening, storage)
+
+    def get_capabilities(self, context: Context) -> Capabilities:
+        return self._performance.capabilities()
 
     def list_storage_pools(self, context: Context) -> Iterator[StoragePool]:
         return self._list(context, "storage_pools", StoragePool, pools.list_storage_pools)
@@ -125,6 +133,20 @@ class FakeStorageDriver(StorageDriver):
 
     def list_masking_views(self, context: Context) -> Iterator[MaskingView]:
         return self._list(context, "masking_views", MaskingView, hosts.list_masking_views)
+
+    def collect_perf_metrics(
+        self, context: Context, resource_metrics: Sequence[ResourceMetrics], begin: datetime, end: datetime
+    ) -> Iterator[MetricBatch]:
+        happening = self._trouble.strike(faults.METRICS)
+        trouble.pause(context, self._settings.latency[faults.METRICS])
+        batches = self._performance.collect(resource_metrics, begin, end)
+        if not happening:
+            return batches
+        listed = list(batches)
+        return trouble.spoil(happening, context, faults.METRICS, MetricBatch, iter(listed), len(listed))
+
+    def get_latest_perf_timestamp(self, context: Context) -> datetime:
+        return datetime.fromtimestamp(self._performance.latest(), UTC)
 
     def list_alerts(self, context: Context, begin: datetime | None, end: datetime | None) -> Iterator[Alert]:
         happening = self._trouble.strike(faults.ALERTS)

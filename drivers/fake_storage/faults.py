@@ -2,7 +2,7 @@
 
     fail  = rule { ";" rule }
     rule  = [ place ":" ] [ "after=" N ":" ] word [ "=" N ] { "*" N | "@" N | "~" N "%" }
-    place = "login" | "storage" | "alerts" | "lists" | a kind, such as "volumes"
+    place = "login" | "storage" | "alerts" | "metrics" | "lists" | a kind, such as "volumes"
 
 The README of this folder explains each word.
 """
@@ -53,8 +53,8 @@ GARBAGE, BROKEN = "garbage", "broken"
 ANSWER_WORDS = frozenset({GARBAGE, BROKEN})
 
 LOGIN, STORAGE, LISTS = "login", "storage", "lists"
-ALERTS = "alerts"
-PLACES = (LOGIN, STORAGE, LISTS, ALERTS, *KINDS)
+ALERTS, METRICS = "alerts", "metrics"
+PLACES = (LOGIN, STORAGE, LISTS, ALERTS, METRICS, *KINDS)
 WORDS = (*sorted(EVERYWHERE), *LIST_WORDS, *sorted(ANSWER_WORDS), *sorted(STORAGE_WORDS))
 
 _RULE = re.compile(
@@ -129,15 +129,15 @@ def _places(text: str, place: str | None, word: str, inside_list: bool) -> froze
     if word in STORAGE_WORDS:
         possible = frozenset({STORAGE})
     elif word in LIST_WORDS or inside_list:
-        possible = frozenset(KINDS) if word == DUPLICATES else frozenset({ALERTS, *KINDS})
+        possible = frozenset(KINDS) if word == DUPLICATES else frozenset({ALERTS, METRICS, *KINDS})
     elif word in ANSWER_WORDS:
-        possible = frozenset({STORAGE, ALERTS, *KINDS})
+        possible = frozenset({STORAGE, ALERTS, METRICS, *KINDS})
     else:
-        possible = frozenset({LOGIN, STORAGE, ALERTS, *KINDS})
+        possible = frozenset({LOGIN, STORAGE, ALERTS, METRICS, *KINDS})
     if place is None:
-        # A rule for every call needs no place of its own for the login, which precedes each. Alerts are polled in the
-        # background, which would use up what is counted.
-        return possible - {LOGIN, ALERTS}
+        # A rule for every call needs no place of its own for the login, which precedes each. Alerts and metrics
+        # are read in the background, which would use up what is counted.
+        return possible - {LOGIN, ALERTS, METRICS}
     meant = frozenset(KINDS) if place == LISTS else frozenset({place})
     if not meant <= possible:
         raise ValueError(f"{text!r}: {word!r} can't happen at {place!r}")

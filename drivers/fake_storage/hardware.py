@@ -72,7 +72,7 @@ def list_ports(snapshot: Snapshot) -> Iterator[Port]:
     controllers = array.counts["controllers"]
     for index in range(array.counts["ports"]):
         socket = _socket(array, index)
-        connected = not dice.one_in(10, index)
+        connected = _is_connected(array, index)
         controller, place = (index % controllers, index // controllers) if controllers else (0, index)
         message = Port(
             native_port_id=port_id(index),
@@ -102,6 +102,17 @@ def list_ports(snapshot: Snapshot) -> Iterator[Port]:
             message.ipv4 = array.identity.ipv4(1, index)
             message.ipv4_mask = "255.255.0.0"
         yield message
+
+
+def serving_ports(array: Array) -> Iterator[int]:
+    """The ports through which hosts reach the array: of the front end, and connected."""
+    for port in range(array.counts["ports"]):
+        if _socket(array, port).logical_type == _FC.logical_type and _is_connected(array, port):
+            yield port
+
+
+def _is_connected(array: Array, port: int) -> bool:
+    return not array.dice("ports").one_in(10, port)
 
 
 def _speed(socket: _Socket, slower: bool) -> int:

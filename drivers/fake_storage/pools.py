@@ -7,7 +7,7 @@ what the pool has. So no drift ever overfills a pool.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from delphis.sdk import (
     Disk,
@@ -21,6 +21,7 @@ from delphis.sdk import (
     StorageType,
 )
 
+from . import growth as growth_of
 from .array import Array, Snapshot
 from .shapes import GIB
 from .volumes import pool_id
@@ -44,25 +45,44 @@ _TIERS = (
     _Tier("bronze", DiskPhysicalType.DISK_PHYSICAL_TYPE_SAS, "SA3", 10_000, (300, 600, 900, 1200, 1800, 2400)),
     _Tier("archive", DiskPhysicalType.DISK_PHYSICAL_TYPE_NL_SAS, "NL9", 7_200, (2000, 4000, 8000, 12000, 16000, 22000)),
 )
+# How much longer operations take than on the first tier.
+_SLOWNESS = (1.0, 1.6, 8.0, 14.0)
 _MANUFACTURERS = ("Meridian", "Northlake", "Orbis", "Tessel")
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Bytes of one pool."""
+    """Bytes of one pool. `spare` is what its contents never need."""
 
     total: int
     used: int
     subscribed: int
+    spare: int
 
 
 def room_of(snapshot: Snapshot, pool: int) -> Room:
+    return grown(snapshot.array, pool, room_without_snapshots(snapshot, pool), snapshot.when)
+
+
+def room_without_snapshots(snapshot: Snapshot, pool: int) -> Room:
     disks = len(snapshot.array.disks_of_pool(pool))
     if disks:
         total = disks * disk_size(snapshot, pool) * 3 // 4
     else:
         total = -(-_needed(snapshot, pool) // _TIB) * _TIB
-    return Room(total=total, used=snapshot.used_in_pool(pool), subscribed=snapshot.subscribed_in_pool(pool))
+    used = snapshot.used_in_pool(pool)
+    spare = total - max(used, snapshot.most_in_pool(pool))
+    return Room(total=total, used=used, subscribed=snapshot.subscribed_in_pool(pool), spare=spare)
+
+
+def grown(array: Array, pool: int, room: Room, when: int) -> Room:
+    """The room that snapshots leave at a time, in seconds since 1970."""
+    growth = array.settings.growth
+    if not growth:
+        return room
+    dice = array.dice("snapshots")
+    taken = growth_of.snapshots(dice, pool, room=room.spare, a_day=room.total * growth, when=when)
+    return replace(room, used=room.used + taken, spare=room.spare - taken)
 
 
 def disk_size(snapshot: Snapshot, pool: int) -> int:
@@ -80,6 +100,11 @@ def _needed(snapshot: Snapshot, pool: int) -> int:
 
 def _tier(pool: int) -> _Tier:
     return _TIERS[pool % len(_TIERS)]
+
+
+def slowness(pool: int) -> float:
+    """How much longer than on the fastest disks operations take in the pool."""
+    return _SLOWNESS[pool % len(_SLOWNESS)]
 
 
 def storage(snapshot: Snapshot) -> Storage:
@@ -150,6 +175,10 @@ def _disk_status(array: Array, disk: int) -> DiskStatus.ValueType:
     if dice.one_in(3, disk, 5):
         return DiskStatus.DISK_STATUS_OFFLINE
     return DiskStatus.DISK_STATUS_DEGRADED
+
+
+def is_working(array: Array, disk: int) -> bool:
+    return _disk_status(array, disk) != DiskStatus.DISK_STATUS_OFFLINE
 
 
 def _disk_use(status: DiskStatus.ValueType, pool: int | None) -> DiskLogicalType.ValueType:

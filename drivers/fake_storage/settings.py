@@ -8,21 +8,24 @@ from dataclasses import dataclass
 
 from delphis.sdk import AccessInfo, Alert, errors
 
-from . import alert_list, drift, faults
+from . import alert_list, drift, faults, sampling
 from .drift import Drift
 from .faults import Fault
 from .identity import Identity, address_of
 from .kinds import DEFAULT_COUNTS, KINDS, MAX_ALERTS, MAX_COUNT
+from .sampling import Sampling
 
 # Other spellings of counts. They win, since the host fills in the default of the kind's own name.
 ALIASES = {"pools": "storage_pools"}
 
 LATENCY = "latency_ms"
 LOGIN = "login"
-PLACES_WITH_LATENCY = (LOGIN, "storage", *KINDS)
+PLACES_WITH_LATENCY = (LOGIN, "storage", faults.METRICS, *KINDS)
 
 _ALERTS = ("alerts", "alert_list", "trap_sources", "mgmt_ips")
-_OTHERS = ("seed", "array", "drift", "drift_period_s", "fail", "token", LATENCY, *_ALERTS)
+_MOST_GROWTH = 10_000
+_SAMPLING = ("capacity_growth", "perf_interval_s", "perf_retention_s", "perf_kinds", "perf_metrics")
+_OTHERS = ("seed", "array", "drift", "drift_period_s", "fail", "token", LATENCY, *_ALERTS, *_SAMPLING)
 KNOWN = (
     *KINDS,
     *ALIASES,
@@ -46,6 +49,8 @@ class Settings:
     alert_list: tuple[Alert, ...]
     trap_sources: str
     mgmt_ips: tuple[str, ...]
+    sampling: Sampling
+    growth: float
 
 
 def read(access_info: AccessInfo) -> Settings:
@@ -69,6 +74,9 @@ def read(access_info: AccessInfo) -> Settings:
     period = _number(attributes, "drift_period_s", 0.0)
     if period and (changes.removed or changes.added):
         raise bad("drift_period_s", "'removed' and 'added' of the drift count syncs and go without a period")
+    growth = _number(attributes, "capacity_growth", 0.0)
+    if growth > _MOST_GROWTH:
+        raise bad("capacity_growth", f"{growth:g} percent a day are more than {_MOST_GROWTH}")
     every_call = _number(attributes, LATENCY, 0.0)
     return Settings(
         identity=Identity(address_of(access_info), attributes.get("array", "")),
@@ -85,7 +93,21 @@ def read(access_info: AccessInfo) -> Settings:
         alert_list=alerts,
         trap_sources=attributes.get("trap_sources", ""),
         mgmt_ips=tuple(part.strip() for part in attributes.get("mgmt_ips", "").split(",") if part.strip()),
+        sampling=_sampling(attributes, growing=growth > 0),
+        growth=growth / 100,
     )
+
+
+def _sampling(attributes: Mapping[str, str], growing: bool) -> Sampling:
+    interval = _whole(attributes, "perf_interval_s", sampling.INTERVAL_S, sampling.MOST_S)
+    if not interval or sampling.MOST_S % interval:
+        raise bad("perf_interval_s", f"{interval} seconds don't make up a day")
+    try:
+        measured = sampling.measured(attributes.get("perf_kinds", ""), attributes.get("perf_metrics", ""), growing)
+    except ValueError as error:
+        raise bad("perf_kinds or perf_metrics", str(error)) from None
+    retention = _whole(attributes, "perf_retention_s", sampling.RETENTION_S, sampling.LONGEST_S)
+    return Sampling(interval, retention, measured)
 
 
 def bad(key: str, sentence: str) -> errors.AccessInfoIncomplete:

@@ -53,7 +53,7 @@ def test_fake_storage() -> None:
     report = conformance.check(REPO / "drivers" / "fake_storage", array=HERE / "arrays" / "fake_storage.yaml")
     # Nothing may be changed on the array, and no file of traps is given.
     not_asked = {"alerts.clear-absent", "alerts.receivers", "traps.given"}
-    passes(report, NO_NETWORK | not_asked | METRICS | {"identity.capabilities", "access.required"})
+    passes(report, NO_NETWORK | not_asked | {"access.required"})
     assert (report.name, report.version) == ("dev.delphis.fake-storage", "0.1.0")
 
 

@@ -68,7 +68,8 @@ def test_defaults_may_be_filled_in() -> None:
         for field in ACCESS_FIELDS
         if field.default_value
     }
-    assert defaults == {kind: str(count) for kind, count in DEFAULT_COUNTS.items()}
+    sampling = {"perf_interval_s": "60", "perf_retention_s": "86400"}
+    assert defaults == {kind: str(count) for kind, count in DEFAULT_COUNTS.items()} | sampling
     assert len(listed(connected(**{**defaults, "pools": "9"}), "storage_pools")) == 9
 
 
