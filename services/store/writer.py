@@ -28,7 +28,7 @@ GROUP_SECONDS = 0.1
 """A transaction takes no further work after this time, so that what is done is not kept waiting."""
 GROUP_SIZE = 256
 RETRIES = 5
-SUCCESSION_SECONDS = 10.0
+SUCCESSION_SECONDS = 5.0
 """So long a process waits for its predecessor's end, where only one may write."""
 
 
