@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from delphis.sdk.certificates import CORE
+from services.app.commands import serve
+
 REPO = Path(__file__).resolve().parents[2]
 DOCKERFILE = (REPO / "Dockerfile").read_text(encoding="utf-8")
 
@@ -41,7 +44,8 @@ def test_what_the_images_copy_is_there_and_is_sent(services: dict[str, Any]) -> 
 def test_every_driver_container_has_a_certificate_a_token_and_the_cores_address(services: dict[str, Any]) -> None:
     hosts = {name: service for name, service in services.items() if service.get("image") == "delphis-driver-host"}
     assert hosts
-    certified = {part.partition("=")[0] for part in services["certificates"]["command"] if "=" in part}
+    driver_options = [part for part in services["certificates"]["command"] if part.startswith("--driver=")]
+    certified = {part.removeprefix("--driver=").partition("=")[0] for part in driver_options}
     listens = [part.partition("=")[2] for part in services["core"]["command"] if part.startswith("--lease-listen=")]
     for name, service in hosts.items():
         assert name in certified, f"certificates makes none for {name}"
@@ -56,11 +60,58 @@ def test_every_driver_container_has_a_certificate_a_token_and_the_cores_address(
         assert environment["DELPHIS_DRIVER_TOKEN_FILE"] in services[f"{name}-token"]["command"]
 
 
-def test_nothing_is_open_to_other_machines(services: dict[str, Any]) -> None:
-    for name, service in services.items():
-        for port in service.get("ports", []):
-            assert port.startswith("127.0.0.1:"), f"{name}: {port}"
+def test_nothing_but_traps_is_open_to_other_machines(services: dict[str, Any]) -> None:
+    open_ports = {
+        (name, port)
+        for name, service in services.items()
+        for port in service.get("ports", [])
+        if not port.startswith("127.0.0.1:")
+    }
+    assert open_ports == {("alerts", "162:1162/udp")}
     assert "--auth=none" not in services["core"]["command"]
+
+
+def given(service: dict[str, Any]) -> dict[str, str]:
+    """The options of a command, each written --name=value."""
+    return {name: value for word in service["command"] if "=" in word for name, _, value in [word.partition("=")]}
+
+
+def mounted(service: dict[str, Any], path: str) -> str:
+    """The volume that holds a path."""
+    places = [volume.split(":")[:2] for volume in service["volumes"]]
+    [volume] = [volume for volume, place in places if path.startswith(f"{place}/")]
+    return str(volume)
+
+
+def test_core_and_alerts_find_and_trust_each_other(services: dict[str, Any]) -> None:
+    core, alerts = given(services["core"]), given(services["alerts"])
+    assert core["--alerts"] == f"alerts:{alerts['--grpc-listen'].rpartition(':')[2]}"
+    name, _, port = alerts["--inventory"].partition(":")
+    assert name in services["core"]["networks"]["arrays"]["aliases"]
+    assert name == CORE
+    assert port == core["--lease-listen"].rpartition(":")[2]
+    made = [word.removeprefix("--driver=") for word in services["certificates"]["command"] if "driver" in word]
+    folder = alerts["--tls-certificate"].rpartition("/")[0]
+    assert f"alerts={folder}" in made
+    assert alerts["--tls-key"] == f"{folder}/tls.key"
+    assert alerts["--inventory-ca"] == f"{folder}/ca.pem"
+    assert core["--alerts-ca"] == f"{core['--lease-tls']}/ca.pem"
+    for option in ("--token-file",):
+        assert mounted(services["core"], core[option]) == mounted(services["alerts"], alerts[option])
+    assert mounted(services["certificates"], f"{folder}/x") == mounted(services["alerts"], f"{folder}/x")
+    for name in ("core", "alerts"):
+        assert "key:/var/lib/delphis-key" in services[name]["volumes"]
+        assert services[name]["environment"]["DELPHIS_DATABASE"] == services["core"]["environment"]["DELPHIS_DATABASE"]
+    published = services["alerts"]["ports"][0].removesuffix("/udp").rpartition(":")[2]
+    assert published == alerts["--trap-listen"].rpartition(":")[2]
+
+
+def test_commands_are_taken_as_they_are_written(services: dict[str, Any]) -> None:
+    for name in ("core", "alerts"):
+        command = services[name]["command"]
+        assert command[:2] == ["serve", name]
+        known = {option for parameter in serve.commands[name].params for option in parameter.opts}
+        assert set(given(services[name])) <= known
 
 
 def test_images_do_not_run_as_root() -> None:
