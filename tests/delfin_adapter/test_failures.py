@@ -106,8 +106,31 @@ def test_tls_and_host_keys(tmp_path: Path) -> None:
         assert "host_key_policy" in refused.message
         trusted.ssh.host_key_policy = SshHostKeyPolicy.SSH_HOST_KEY_POLICY_OFF
         assert running.ask("GetStorage", trusted, storage_id="ssh2").ok
+        trusted.ssh.ClearField("host_key_policy")
+        trusted.ssh.pub_key = "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8"
+        refused = running.ask("GetStorage", trusted, storage_id="ssh3")
+        assert refused.reason == "SSH_NOT_FOUND_KNOWN_HOSTS"
+        assert "needs the key itself" in refused.message
         # The box gives one session to each storage, and none of its calls run beside another.
         assert len(array.tokens) == 2
+
+
+def test_a_host_key_says_its_type(tmp_path: Path) -> None:
+    from delphis.delfin import access as shapes
+    from delphis.delfin import modules
+
+    modules.install()
+    info = AccessInfo()
+    info.ssh.host = "192.0.2.1"
+    for key, type_ in (
+        ("AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl", "ssh-ed25519"),
+        ("AAAAB3NzaC1yc2EAAAADAQAB", "ssh-rsa"),
+        ("no key", None),
+    ):
+        info.ssh.pub_key = key
+        assert shapes.arguments(info, tmp_path, 1)["ssh"]["pub_key_type"] == type_
+    info.ssh.pub_key_type = "ssh-dss"
+    assert shapes.arguments(info, tmp_path, 1)["ssh"]["pub_key_type"] == "ssh-dss"
 
 
 def test_trap_receivers_are_dicts_with_encoded_secrets() -> None:

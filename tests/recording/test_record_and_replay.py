@@ -206,6 +206,53 @@ def test_the_fixture(recorded: tuple[Path, Box], delphis_simulate: Any) -> None:
     assert delphis_simulate(Box()).url != server.url
 
 
+def test_an_agent_is_recorded_and_replayed(tmp_path: Path) -> None:
+    pytest.importorskip("pysnmp", reason="needs pysnmp")
+    from delphis.sdk.simulation.snmp import SnmpReplay
+
+    agent = (
+        "1.3.6.1.2.1.1.1.0|4|ACME Box 7.1\n1.3.6.1.2.1.1.4.0|4|Erika Mustermann\n1.3.6.1.2.1.1.5.0|4|vault-muc-17\n"
+        f"1.3.6.1.2.1.47.1.1.1.1.11.1|4|{SERIAL}\n1.3.6.1.4.1.32473.1.1|65|4294967295\n"
+        "1.3.6.1.4.1.32473.1.2|64|10.20.30.40\n1.3.6.1.4.1.32473.1.3|4x|0050568a01fe\n"
+    )
+    driver = Path(__file__).with_name("agent_driver.py")
+    community = "comm-unity-4711"
+
+    def array(port: int, attribute: Any) -> Path:
+        file = tmp_path / f"array-{port}.json"
+        extra = {"snmp_port": {"env": "AGENT_PORT"}, "community": attribute}
+        file.write_text(json.dumps({"access": {"rest": {"host": "127.0.0.1"}, "extra_attributes": extra}}))
+        return file
+
+    with SnmpReplay(agent, community=community) as server:
+        real = server.port
+        done = run(
+            *("record", driver, "--array", array(real, {"env": "COMMUNITY"}), "--into", tmp_path / "box"),
+            AGENT_PORT=str(real),
+            COMMUNITY=community,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = everything(tmp_path / "box")
+    for private in (community, "Mustermann", "vault-muc-17", SERIAL, "10.20.30.40", "0050568a01fe"):
+        assert private not in text
+    assert "ACME Box 7.1" in text
+    # The driver says that the port is no secret: it stays, so that a person can change it.
+    access = json.loads((tmp_path / "box" / "access.json").read_text())["access"]
+    assert access["extra_attributes"] == {"snmp_port": str(real), "community": {"file": "community.secret"}}
+    with simulated(tmp_path / "box") as (line, _):
+        assert line.startswith("snmp://127.0.0.1:")
+        port = int(line.rpartition(":")[2])
+        again = run(
+            *("record", driver, "--array", array(port, {"file": str(tmp_path / "box" / "community.secret")})),
+            *("--into", tmp_path / "again"),
+            AGENT_PORT=str(port),
+        )
+        assert again.returncode == 0, again.stdout + again.stderr
+    oids = [line.partition("|")[0] for line in agent.splitlines()]
+    replayed = (tmp_path / "again" / "array.snmprec").read_text()
+    assert [line.partition("|")[0] for line in replayed.splitlines()] == oids
+
+
 def test_a_recorded_ssh_session_is_replayed(tmp_path: Path) -> None:
     pytest.importorskip("paramiko", reason="needs paramiko")
     from delphis.sdk import AccessInfo

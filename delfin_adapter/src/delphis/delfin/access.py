@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import socket
@@ -46,7 +47,7 @@ def arguments(access_info: AccessInfo, folder: Path, timeout: float) -> dict[str
         _check_host_key(access_info.ssh)
         found["ssh"] |= {
             "pub_key": access_info.ssh.pub_key or None,
-            "pub_key_type": access_info.ssh.pub_key_type or None,
+            "pub_key_type": access_info.ssh.pub_key_type or _type_of(access_info.ssh.pub_key),
         }
     return found
 
@@ -64,12 +65,27 @@ def _check_host_key(block: SshAccess) -> None:
     """Such drivers take any host key where they are given none; Delphis does so only where it is told to."""
     policy = block.host_key_policy
     any_key = (SshHostKeyPolicy.SSH_HOST_KEY_POLICY_OFF, SshHostKeyPolicy.SSH_HOST_KEY_POLICY_TRUST_FIRST)
+    if block.pub_key.startswith("SHA256:"):
+        raise errors.SSHNotFoundKnownHosts(
+            f"ssh.pub_key of {block.host} is a fingerprint; this driver, written for Delfin, needs the key itself, as "
+            "ssh-keyscan prints it.",
+            host=block.host,
+        )
     if not block.pub_key and policy not in any_key:
         raise errors.SSHNotFoundKnownHosts(
             f"No SSH host key of {block.host} is pinned: give ssh.pub_key and ssh.pub_key_type, or set "
             "ssh.host_key_policy to `off` to take any key.",
             host=block.host,
         )
+
+
+def _type_of(key: str) -> str | None:
+    """The type of a host key, which stands at its beginning."""
+    try:
+        found = base64.b64decode(key)
+        return found[4 : 4 + int.from_bytes(found[:4], "big")].decode("ascii") or None
+    except ValueError:
+        return None
 
 
 def verify(access_info: AccessInfo, folder: Path, timeout: float) -> bool | str:

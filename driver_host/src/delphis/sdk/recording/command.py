@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,18 +67,17 @@ def _record(given: Any) -> int:
     if unknown:
         raise UsageError(f"{unknown[0]} is no call that reads; known are {', '.join(_reads())}.")
     tape = Tape()
-    failed = 0
     with tempfile.TemporaryDirectory(prefix="delphis-record-") as folder:
         socket = RecorderSocket(Path(folder) / "recorder.sock", tape.record)
         try:
             environment = {**subject.environment, RECORDER_VARIABLE: str(Path(folder) / "recorder.sock")}
-            failed = _read_array(replace(subject, environment=environment), array.access, given)
+            failed, plain = _read_array(replace(subject, environment=environment), array.access, given)
         finally:
             socket.close()
     if not len(tape):
         raise UsageError("The driver exchanged nothing with the array by a client of the SDK: there is no recording.")
-    recording = tape.recording(made := replacements_for(array.access, given.replace))
-    access, logins = access_of(array.access, made)
+    recording = tape.recording(made := replacements_for(array.access, given.replace, plain))
+    access, logins = access_of(array.access, made, plain)
     recording = replace(recording, access=access, logins=logins)
     files.write(given.into, recording, {"driver": subject.name, "driver_version": subject.version})
     print(f"{len(tape)} exchanges written to {given.into}. Look through them before you pass them on.")
@@ -94,8 +93,8 @@ def _show(line: bytes) -> None:
     print(f"  {line.decode('utf-8', 'replace').rstrip()}", file=sys.stderr)
 
 
-def _read_array(subject: subjects.Subject, access: AccessInfo, given: Any) -> int:
-    """Makes the calls; returns how many failed."""
+def _read_array(subject: subjects.Subject, access: AccessInfo, given: Any) -> tuple[int, frozenset[str]]:
+    """Makes the calls; returns how many failed, and which extra attributes are no secrets to the driver."""
     failed = 0
     with subject.start(_show) as host, contextlib.ExitStack() as stack:
         client = HostClient(host.endpoint)
@@ -123,20 +122,22 @@ def _read_array(subject: subjects.Subject, access: AccessInfo, given: Any) -> in
         close: Any = methods()["CloseStorage"].request()
         close.target.storage_id = STORAGE_ID
         client.call("CloseStorage", close, 30.0)
-    return failed
+    return failed, frozenset(each.path.removeprefix("extra_attributes.") for each in info.access_fields if each.plain)
 
 
-def replacements_for(access: AccessInfo, words: Sequence[str] = ()) -> Replacements:
-    """A table that knows what the access info tells: secrets, hosts, users."""
+def replacements_for(access: AccessInfo, words: Sequence[str] = (), plain: Collection[str] = ()) -> Replacements:
+    """A table that knows what the access info tells: secrets, hosts, users. `plain` extra attributes are none."""
     names = list(words)
     for block in arrays.BLOCKS:
         if access.HasField(block):  # type: ignore[arg-type]
             host = str(getattr(access, block).host)
             names += [host, *([host.partition(".")[0]] if host[:1].isalpha() else []), getattr(access, block).username]
-    return Replacements(secrets_of(access), words=names)
+    return Replacements(secrets_of(access, plain), words=names)
 
 
-def access_of(access: AccessInfo, replacements: Replacements) -> tuple[dict[str, Any], dict[str, str]]:
+def access_of(
+    access: AccessInfo, replacements: Replacements, plain: Collection[str] = ()
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Access info for the simulated array, as a file for `--array` has it, and the files of its secrets."""
     table: dict[str, Any] = {}
     logins: dict[str, str] = {}
@@ -156,5 +157,8 @@ def access_of(access: AccessInfo, replacements: Replacements) -> tuple[dict[str,
                     )
             table[block] = part
     if access.extra_attributes:
-        table["extra_attributes"] = {key: login(key, text) for key, text in access.extra_attributes.items()}
+        table["extra_attributes"] = {
+            key: replacements.scrub(text) if key in plain else login(key, text)
+            for key, text in access.extra_attributes.items()
+        }
     return {"access": table}, logins

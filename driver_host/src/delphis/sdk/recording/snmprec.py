@@ -9,6 +9,18 @@ from delphis.sdk.recording.replacements import Replacements
 
 OCTETS, OPAQUE, ADDRESS = 4, 68, 64
 _TEXTS = (OCTETS, OPAQUE)
+# What every agent tells of itself by the same OIDs, as fields elsewhere are called.
+_KNOWN = {
+    "1.3.6.1.2.1.1.4": "user name",  # sysContact
+    "1.3.6.1.2.1.1.5": "host name",  # sysName
+    "1.3.6.1.2.1.1.6": "host name",  # sysLocation
+    "1.3.6.1.2.1.47.1.1.1.1.11": "serial number",  # entPhysicalSerialNum
+}
+
+
+def known_as(oid: str) -> str:
+    """What a field with the value of this variable would be called; empty where that is not known."""
+    return _KNOWN.get(oid.rpartition(".")[0], "")
 
 
 def line_of(variable: SnmpVariable, replacements: Replacements | None = None) -> str:

@@ -12,7 +12,7 @@ from delphis.sdk.recording import bodies
 from delphis.sdk.recording.files import CommandEntry, HttpEntry, Pairs, Recording, ShellEntry
 from delphis.sdk.recording.hook import Exchange, HttpExchange, SnmpVariable, SshExec, SshShell
 from delphis.sdk.recording.replacements import Replacements
-from delphis.sdk.recording.snmprec import line_of
+from delphis.sdk.recording.snmprec import known_as, line_of
 from delphis.sdk.recording.vocabulary import Kind, kind_of
 
 # Headers that say nothing of the array or of its user, or that a simulator makes itself.
@@ -131,7 +131,8 @@ def _learn(exchange: Exchange, replacements: Replacements) -> None:
         case SshShell():
             _body(exchange.received, "", note)
         case SnmpVariable():
-            pass
+            if (key := known_as(exchange.oid)) and exchange.value.isascii():
+                note(key, exchange.value.decode().rstrip("\0"))
 
 
 def _body(body: bytes, content_type: str, field: bodies.Field) -> bytes:

@@ -76,7 +76,9 @@ class _SshHostKeyPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SshH
     SSH_HOST_KEY_POLICY_PINNED: _SshHostKeyPolicy.ValueType  # 2
     """Only the key in `pub_key` is taken."""
     SSH_HOST_KEY_POLICY_TRUST_FIRST: _SshHostKeyPolicy.ValueType  # 3
-    """The first key seen is taken and pinned."""
+    """The first key that a driver host sees is taken, and pinned until that host
+    ends: another process, or the same after a restart, sees a first key anew.
+    """
     SSH_HOST_KEY_POLICY_OFF: _SshHostKeyPolicy.ValueType  # 4
     """Any key is taken. For laboratories."""
 
@@ -90,7 +92,9 @@ SSH_HOST_KEY_POLICY_UNKNOWN: SshHostKeyPolicy.ValueType  # 1
 SSH_HOST_KEY_POLICY_PINNED: SshHostKeyPolicy.ValueType  # 2
 """Only the key in `pub_key` is taken."""
 SSH_HOST_KEY_POLICY_TRUST_FIRST: SshHostKeyPolicy.ValueType  # 3
-"""The first key seen is taken and pinned."""
+"""The first key that a driver host sees is taken, and pinned until that host
+ends: another process, or the same after a restart, sees a first key anew.
+"""
 SSH_HOST_KEY_POLICY_OFF: SshHostKeyPolicy.ValueType  # 4
 """Any key is taken. For laboratories."""
 Global___SshHostKeyPolicy: _TypeAlias = SshHostKeyPolicy  # noqa: Y015
@@ -279,10 +283,12 @@ class SshAccess(_message.Message):
     password: _builtins.str
     """Its password."""
     pub_key: _builtins.str
-    """The host's public key, base64 as in known_hosts."""
+    """The host's public key, base64 as in known_hosts; or its fingerprint as ssh
+    prints it, `SHA256:` and base64. Drivers written for Delfin need the key.
+    """
     pub_key_type: _builtins.str
     """Type of `pub_key`: ssh-ed25519, ecdsa-sha2-nistp256, ecdsa-sha2-nistp384,
-    ecdsa-sha2-nistp521, ssh-rsa or ssh-dss.
+    ecdsa-sha2-nistp521, ssh-rsa or ssh-dss. The key itself says it, too.
     """
     host_key_policy: Global___SshHostKeyPolicy.ValueType
     """What to do about the host key. Default PINNED."""
