@@ -4,40 +4,41 @@ from __future__ import annotations
 
 from delphis.alert.v1 import alert_pb2 as pb
 from delphis.driver.v1 import storage_driver_pb2 as driver_pb
-from delphis.inventory.v1 import inventory_pb2
 from delphis.type.v1 import alert_pb2 as type_pb
-from delphis.type.v1 import storage_pb2
+from services.alerts.arrays import facts_of
 from services.alerts.book.entries import fill
 from services.alerts.book.reports import StorageFacts, is_over, match_key_of
 from services.alerts.core import Core, target
 from services.calls.errors import CallError, invalid
-from services.values import times
+from services.fleet.fleet import Fleet
+from services.values import times, uuids
 
 MOST_MS = 253_402_300_799_999
 """The end of the year 9999, where Timestamp ends."""
 MAX_SEQUENCE_NUMBER = 512
-_GET_STORAGE = "/delphis.inventory.v1.InventoryService/GetStorage"
-_TIMEOUT = 10.0
 
 
 class Arrays:
     """The arrays, as the core knows and reaches them."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, fleet: Fleet) -> None:
         self._core = core
+        self._fleet = fleet
 
     async def require(self, storage_id: str) -> StorageFacts:
         """The storage. CallError STORAGE_NOT_FOUND where there is none."""
-        request = inventory_pb2.GetStorageRequest(storage_id=storage_id)
-        storage = await self._core.ask(_GET_STORAGE, request, storage_pb2.Storage, timeout=_TIMEOUT)
-        return StorageFacts(
-            storage.id,
-            storage.display_name or storage.name,
-            storage.vendor,
-            storage.model,
-            storage.serial_number,
-            dict(storage.labels),
-        )
+        array = self._fleet.get(storage_id)
+        if array is None and uuids.parsed(storage_id) is not None:
+            # It may have been registered just now.
+            await self._fleet.refresh([storage_id])
+            array = self._fleet.get(storage_id)
+        if array is None:
+            raise CallError(
+                "STORAGE_NOT_FOUND",
+                f"Storage {storage_id[:80]} could not be found.",
+                metadata={"storage_id": storage_id[:80]},
+            )
+        return facts_of(array)
 
     async def alerts(self, storage_id: str, span: Span) -> list[pb.Alert]:
         """What the array has open now, newest first, in the form of alerts without id and state.

@@ -170,6 +170,7 @@ class AlertService:
         call.resource_id = request.storage_id
         if not 0 < len(request.sequence_number) <= MAX_SEQUENCE_NUMBER:
             raise invalid("sequence_number", f"It must have 1 to {MAX_SEQUENCE_NUMBER} characters.")
+        await self._arrays.require(request.storage_id)
         await self._arrays.clear(request.storage_id, request.sequence_number)
         at = times.now()
         cleared = await self._store.write(
@@ -184,10 +185,12 @@ class AlertService:
     async def _sync(self, request: pb.SyncStorageAlertsRequest, call: Call) -> pb.SyncStorageAlertsResponse:
         call.resource_id = request.storage_id
         span = Span(request)
+        await self._arrays.require(request.storage_id)
         await self._polls.request(request.storage_id, span.begin, span.end)
         return pb.SyncStorageAlertsResponse()
 
     async def _get_poll(self, request: pb.GetAlertPollRequest, _: Call) -> pb.AlertPoll:
+        await self._arrays.require(request.storage_id)
         return await self._polls.state(request.storage_id)
 
     async def _get_settings(self, request: pb.GetAlertSettingsRequest, _: Call) -> pb.AlertSettings:
