@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,20 @@ from pathlib import Path
 import grpc
 from sqlalchemy import bindparam, insert, select, update
 
+from services.alerts.api.live import Arrays
+from services.alerts.api.service import AlertService
+from services.alerts.book import retention
 from services.alerts.core import Core
+from services.alerts.delivery.delivery import Delivery
+from services.alerts.delivery.service import DeliveryService
+from services.alerts.delivery.settings import DeliverySettings
+from services.alerts.receiving import CannotListen, TrapSocket, listen
 from services.alerts.schema import SCHEMA
+from services.alerts.schema.delivery import receivers
 from services.alerts.schema.service import service
-from services.alerts.settings import AlertsSettings
+from services.alerts.settings import TRAP_PORT, UNPRIVILEGED_TRAP_PORT, AlertsSettings
+from services.alerts.snmp_configs import records as config_records
+from services.alerts.trap_path import Listening, trap_path
 from services.app import health
 from services.app.failure import StartFailure
 from services.auth import service_token
@@ -26,17 +37,22 @@ from services.calls.peer import Peer, PeerError
 from services.calls.pipeline import Pipeline
 from services.calls.reflection import Reflection
 from services.fleet.fleet import Fleet
+from services.snmp import OwnEngine
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import SchemaError, StoreFault
 from services.store.statement import statement
 from services.vault.errors import VaultError
 from services.vault.key_file import default_key_file
-from services.vault.vault import LateVault
+from services.vault.vault import LateVault, key_id_of
 
 log = logging.getLogger(__name__)
 
+RETENTION_SECONDS = 600.0
 _INSTALLATION_BYTES = 16
+# The beginning of an SNMP engine id: net-snmp's number, since we have none of our own, and that octets follow.
+_ENGINE = bytes.fromhex("80001f8805")
+_SEALED = statement(select(receivers.c.secrets))
 _SELF = statement(select(service.c.installation, service.c.starts).where(service.c.no == 1))
 _NEW = statement(insert(service).values(no=1, installation=bindparam("made"), starts=1, started_at=bindparam("at")))
 _AGAIN = statement(
@@ -83,18 +99,75 @@ async def wire(settings: AlertsSettings) -> AsyncIterator[Alerts]:
     async with AsyncExitStack() as stack:
         token = _service_token(settings)
         ground = await _ground(settings, token, stack)
-        # Each part that serves methods adds them here, each that runs is entered on the stack.
-        served: tuple[Method, ...] = ()
+        listening = _listening(settings)
+        for opened in listening.sockets:
+            stack.callback(opened.socket.close)
+        served = await _parts(ground, listening, stack)
         methods = MethodTable((*served, *health.methods(ground.store, _SELF, served)))
         pipeline = Pipeline(methods, ServiceAuthenticator(token), relayed=True)
-        yield Alerts(pipeline, Reflection(methods.services()), traps=())
+        yield Alerts(pipeline, Reflection(methods.services()), traps=tuple(map(str, listening.sockets)))
+
+
+async def _parts(ground: Ground, listening: Listening, stack: AsyncExitStack) -> tuple[Method, ...]:
+    """Starts all parts; what they serve."""
+    store = ground.store
+    path = await stack.enter_async_context(
+        trap_path(
+            store=store,
+            vaults=ground.vault,
+            core=ground.core,
+            fleet=ground.fleet,
+            engine=OwnEngine(_ENGINE + ground.own.installation[:12], ground.own.starts, time.time()),
+            spool_folder=Path(ground.settings.data_dir) / "spool" / "traps",
+            listening=listening,
+        )
+    )
+    delivery = Delivery(store, ground.vault, DeliverySettings(), backlog_hook=path.losses.backlog)
+    stack.push_async_callback(delivery.stop)
+    await delivery.start()
+    keeping = asyncio.create_task(_forget_old(store), name="retention of alerts")
+    stack.push_async_callback(_ended, keeping)
+    alerts = AlertService(store, Arrays(ground.core, ground.fleet), path.polls, delivery.silencing)
+    return (*path.methods, *alerts.methods(), *DeliveryService(store, delivery).methods())
+
+
+async def _forget_old(store: Store) -> None:
+    while True:
+        try:
+            await retention.forget(store)
+        except StoreFault as fault:
+            log.error("old alerts can't be removed: %s", fault)
+        await asyncio.sleep(RETENTION_SECONDS)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _listening(settings: AlertsSettings) -> Listening:
+    """Where traps are taken. StartFailure where an address that somebody named can't be bound."""
+    sockets: list[TrapSocket] = []
+    try:
+        for address in settings.trap_listen or (f"0.0.0.0:{TRAP_PORT}",):
+            host, _, port = address.rpartition(":")
+            fallback = UNPRIVILEGED_TRAP_PORT if settings.trap_fallback else None
+            sockets += listen(host.strip("[]"), int(port), or_port=fallback)
+    except CannotListen as error:
+        for opened in sockets:
+            opened.socket.close()
+        if not settings.trap_fallback:
+            raise StartFailure(str(error)) from error
+        log.error("no traps are received: %s", error)
+        return Listening((), str(error))
+    return Listening(tuple(sockets), "")
 
 
 async def _ground(settings: AlertsSettings, token: str, stack: AsyncExitStack) -> Ground:
     store = _open_store(settings.database)
     stack.push_async_callback(store.close)
     own = await store.write(_begin)
-    vault = _open_vault(settings)
+    vault = _open_vault(settings, await store.scan(_key_ids))
     channel = _channel(settings)
     stack.push_async_callback(channel.close)
     core = Core(channel, token)
@@ -128,10 +201,16 @@ def _open_store(database: str) -> Store:
         raise StartFailure(str(error)) from error
 
 
-def _open_vault(settings: AlertsSettings) -> LateVault:
+def _key_ids(connection: Connection) -> frozenset[bytes]:
+    """The keys that what is encrypted here names."""
+    sealed = [*config_records.ciphertexts(connection), *(row[0] for row in connection.all(_SEALED))]
+    return frozenset(key_id_of(bytes(one)) for one in sealed if one)
+
+
+def _open_vault(settings: AlertsSettings, key_ids: Collection[bytes]) -> LateVault:
     path = Path(settings.key_file) if settings.key_file else default_key_file()
     try:
-        return LateVault(path, key_ids=(), purpose="secrets of alerts")
+        return LateVault(path, key_ids=key_ids, purpose="secrets of alerts")
     except VaultError as error:
         raise StartFailure(str(error)) from error
 
