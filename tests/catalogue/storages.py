@@ -97,7 +97,7 @@ READS = [
     Row("storage-that-syncs", "GET /v1/storages/{busy}", check=_is_syncing),
     Row("storage-of-nobody", "GET /v1/storages/{nobody}", 404, "StorageNotFound", said="1111"),
     Row("capabilities", "GET /v1/storages/{a}/capabilities", check=_capable),
-    Row("no-capabilities", "GET /v1/storages/{large}/capabilities", 501, "StorageCapabilityNotSupported"),
+    Row("no-capabilities", "GET /v1/storages/{b}/capabilities", 501, "StorageCapabilityNotSupported"),
     Row("capabilities-of-nobody", "GET /v1/storages/{nobody}/capabilities", 404, "StorageNotFound"),
     Row("access-info", "GET /v1/storages/{a}/access-info", check=_access_of_a),
     Row("access-info-of-nobody", "GET /v1/storages/{nobody}/access-info", 404, "AccessInfoNotFound"),

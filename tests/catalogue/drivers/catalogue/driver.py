@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from delphis import sdk
+from delphis.sdk import errors
 
 LARGE = 2**53 + 1
 """Where JSON numbers of other languages end to be exact; plus the field's number."""
@@ -109,6 +110,8 @@ class Catalogue(sdk.StorageDriver):
         return self._items(sdk.MaskingView)
 
     def get_capabilities(self, context: sdk.Context) -> sdk.Capabilities:
+        if self.access_info.rest.port % 2 == 0:
+            raise errors.StorageCapabilityNotSupported()
         capabilities = sdk.Capabilities(is_historic=True)
         capabilities.retention.FromSeconds(4500)
         metrics = capabilities.resource_metrics.add(kind="volume")
