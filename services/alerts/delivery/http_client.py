@@ -83,7 +83,7 @@ class HttpClient:
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         import aiohttp
 
-        session = await self._open()
+        session = await self._open(url)
         sent = {**self._headers, **headers, "Content-Type": "application/json", "User-Agent": "Delphis"}
         for last in (False, True):
             try:
@@ -101,11 +101,12 @@ class HttpClient:
                     raise
         raise AssertionError("not reached")
 
-    async def _open(self) -> aiohttp.ClientSession:
+    async def _open(self, url: str) -> aiohttp.ClientSession:
         import aiohttp
 
         if self._session is None:
-            context = await asyncio.to_thread(tls_context, self._tls)
+            # To load the system's certificates takes 30 ms.
+            context = await asyncio.to_thread(tls_context, self._tls) if url.startswith("https:") else True
             limits = self._settings
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(

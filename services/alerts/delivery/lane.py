@@ -32,6 +32,8 @@ KEEP_SECONDS = 5.0
 AGEING_SECONDS = 30.0
 """How often a lane that tells nobody looks for events that are too old."""
 IDLE_SECONDS = 60.0
+PACE_SECONDS = 0.1
+"""Between two attempts, unless a whole batch waits."""
 
 Trouble = Callable[[str | None], None]
 """Told of a backlog that is worth an alert, as a sentence; None: there is none."""
@@ -154,8 +156,12 @@ class LaneTask:
             self._trouble(None)
             await self._keep_position(now_and_then=True)
             return False
+        began = asyncio.get_running_loop().time()
         await self._tell(self._sink, self._events.parsed(rows))
         self._succeeded()
+        if len(rows) < limit:
+            # What comes in quick succession goes together: each attempt costs both sides more than each event.
+            await _wait(self._stop, began + PACE_SECONDS - asyncio.get_running_loop().time())
         return True
 
     async def _tell(self, sink: Sink, events: list[LoggedEvent]) -> None:

@@ -33,7 +33,10 @@ def _read(brokers: list[str], topic: str, count: int) -> list[tuple[str, dict[st
     while len(found) < count and time.monotonic() < end:
         message = consumer.poll(0.2)
         if message is not None and message.error() is None:
-            found.append((message.key().decode(), json.loads(message.value())))
+            key, value = message.key(), message.value()
+            assert key is not None
+            assert value is not None
+            found.append((key.decode(), json.loads(value)))
     consumer.close()
     return found
 
