@@ -221,7 +221,6 @@ def test_each_field_of_the_inventory_is_found_even_where_its_value_is_empty(meth
     """Found by its tag in the bytes, so a wrong tag would let it pass."""
     found = methods()[method]
     item = item_of(found)
-    assert len(item.core_owned_tags) == len(item.core_owned) + len(item.core_owned_repeated)
     for name in (*item.core_owned, *item.core_owned_repeated):
         sent: Any = item.kind(**({item.native_id: "1"} if item.native_id else {}))
         clean = sent.SerializeToString()
@@ -242,7 +241,7 @@ def test_bytes_that_look_like_a_field_of_the_inventory_are_left_alone() -> None:
     # 1602 is the tag of field 200; as a number it has the same bytes.
     sent = [Volume(native_volume_id="1", total_capacity=1602, native={"tag": "\u0642"})]
     payload = pb.ListVolumesResponse(items=sent).SerializeToString()
-    assert any(tag in payload for tag in tags)
+    assert tags.search(payload)
     [message] = cut(sent)
     assert list(message.items) == sent
     assert not message.warnings

@@ -112,7 +112,7 @@ def _serialised(response: Any, item: Item, context: Context) -> bytes:
     items are looked at.
     """
     payload: bytes = response.SerializeToString(deterministic=True)
-    if any(tag in payload for tag in item.core_owned_tags) and _strip(response.items, item, context):
+    if item.core_owned_tags.search(payload) and _strip(response.items, item, context):
         payload = response.SerializeToString(deterministic=True)
     return payload
 

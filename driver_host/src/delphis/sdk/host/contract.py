@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -76,8 +77,8 @@ class Item:
     core_owned: tuple[str, ...]
     """Fields with presence that only the inventory sets."""
     core_owned_repeated: tuple[str, ...]
-    core_owned_tags: tuple[bytes, ...]
-    """How those fields begin in a serialised item."""
+    core_owned_tags: re.Pattern[bytes]
+    """Finds how those fields begin in a serialised item."""
     has_native: bool
     """It may hold the vendor's own words."""
 
@@ -92,9 +93,21 @@ def item_of(method: Method) -> Item:
         native_id=_native_id(descriptor),
         core_owned=tuple(field.name for field in owned if not is_repeated(field)),
         core_owned_repeated=tuple(field.name for field in owned if is_repeated(field)),
-        core_owned_tags=tuple(_tag(field) for field in owned),
+        core_owned_tags=_any_of(map(_tag, owned)),
         has_native="native" in descriptor.fields_by_name,
     )
+
+
+def _any_of(tags: Iterable[bytes]) -> re.Pattern[bytes]:
+    """Looks for the last byte of tags, and then at what is before it: many times faster than for one tag after another.
+
+    The last byte of nearly all is the same, and stands seldom elsewhere.
+    """
+    by_end: dict[tuple[int, bytes], list[bytes]] = {}
+    for tag in tags:
+        by_end.setdefault((len(tag), tag[-1:]), []).append(re.escape(tag))
+    found = (re.escape(end) + b"(?<=" + b"|".join(each) + b")" for (_, end), each in by_end.items())
+    return re.compile(b"|".join(found) or b"(?!)", re.DOTALL)
 
 
 def _tag(field: FieldDescriptor) -> bytes:
