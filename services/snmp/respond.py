@@ -109,8 +109,8 @@ class InformDesk:
             reason = refusal.reason
             if not ours and reason in _COUNTERS:
                 reason = Reason.UNKNOWN_ENGINE
-            if reason not in _COUNTERS:
-                raise
+            if reason not in _COUNTERS or (reason is Reason.UNKNOWN_USER and not self.decoder.users):
+                raise  # without any users, as in the first moments of a process: silence, so that it is sent again
             return Inform(None, self._report(message, reason, now), reason)
         if not notification.inform:
             return Inform(notification, b"", None)

@@ -130,6 +130,10 @@ class UserTable:
             self._by_name.setdefault(name, []).append((engine_id, credentials, tuple(held)))
         self._remembered: dict[tuple[bytes, bytes], list[Keys]] = {}
 
+    def __bool__(self) -> bool:
+        """Whether there is any user."""
+        return bool(self._by_name)
+
     def prepare(self) -> None:
         """Makes the keys of all passwords: a millisecond each, better spent in a thread than at the first trap."""
         for candidates in self._by_name.values():

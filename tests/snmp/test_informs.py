@@ -114,6 +114,19 @@ def test_reports() -> None:
         assert report(taken.answer) == (f"{base}.{counter}.0", 1, flags)
 
 
+def test_silence_before_users_are_known() -> None:
+    """A sender that is told of an unknown user gives up; one that hears nothing sends again."""
+    here = V3(auth=SHA, privacy=AES, engine_id=ENGINE, boots=3, time=990, reportable=True)
+    starting = desk(users=())
+    with pytest.raises(SnmpError) as refused:
+        starting.take(here.message(inform=True), SOURCE, NOW)
+    assert refused.value.reason is Reason.UNKNOWN_USER
+    search = V3(user="", engine_id=b"", reportable=True).message((), inform=True)
+    assert starting.take(search, SOURCE, NOW).reason is Reason.UNKNOWN_ENGINE
+    starting.decoder.users = UserTable([USER])
+    assert starting.take(here.message(inform=True), SOURCE, NOW).keep
+
+
 def test_counts_go_on() -> None:
     here, desk_ = V3(user="nobody", engine_id=ENGINE, boots=3, time=990, reportable=True), desk()
     for count in (1, 2, 3):
