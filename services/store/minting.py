@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Iterable
 
 import xxhash
@@ -19,20 +20,18 @@ def mint(prefix: bytes, numbers: Iterable[int]) -> list[tuple[str, bytes]]:
     Each is a UUID (version 8): the array's prefix, the row's number (60 bits, until the year 2112), 28 random bits.
     """
     numbers = list(numbers)
-    noise = os.urandom(4 * len(numbers)).hex()
+    noise = array("I", os.urandom(4 * len(numbers)))
     found: list[tuple[str, bytes]] = []
     high, begin, first = -1, "", b""
-    at = 0
-    for number in numbers:
+    for number, bits in zip(numbers, noise, strict=True):
         # The number's upper bits are those of thousands of neighbours.
         if number >> 20 != high:
             high = number >> 20
             h = f"{high:010x}"
             begin = f"{prefix.hex()}-{h[:4]}-8{h[4:7]}-a{h[7:]}-"
             first = bytes.fromhex(begin.replace("-", ""))
-        end = f"{number & 0xFFFFF:05x}{noise[at : at + 7]}"
-        found.append((begin + end, first + bytes.fromhex(end)))
-        at += 8
+        low = (number & 0xFFFFF) << 28 | bits & 0xFFFFFFF
+        found.append((f"{begin}{low:012x}", first + low.to_bytes(6, "big")))
     return found
 
 

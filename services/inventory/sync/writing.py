@@ -108,16 +108,6 @@ class _Known(NamedTuple):
     body: bytes
 
 
-class _Waiting(NamedTuple):
-    """What a row is made of."""
-
-    item: _Item
-    seq: int
-    id: bytes
-    updated_at: int
-    body: bytes
-
-
 def write_kind(connection: Connection, target: Target, answer: Answer, carried: Carried | None = None) -> KindResult:
     """Writes the difference, or the rest of it, and says how the kind's sync ended.
 
@@ -153,6 +143,10 @@ def _is_native_id(text: str) -> bool:
     return 0 < len(text) <= MAX_NATIVE_ID and "\0" not in text
 
 
+def _are_native_ids(texts: list[str]) -> bool:
+    return all(texts) and max(map(len, texts)) <= MAX_NATIVE_ID and "\0" not in "".join(texts)
+
+
 class KindWriter:
     """One run of the transaction that writes a kind, or a part of it."""
 
@@ -183,8 +177,8 @@ class KindWriter:
         self._seen: set[str] = set()
         self._seen_before = carried.seen
         self._renamed: list[tuple[_Item, list[str]]] = []
-        self._inserts: list[_Waiting] = []
-        self._updates: dict[bool, list[_Waiting]] = {False: [], True: []}
+        self._inserts: list[Row] = []
+        self._updates: dict[bool, list[Row]] = {False: [], True: []}
         self._added, self._written = carried.added, carried.written
         self._changed = self._removed = 0
         self._warnings = list(carried.warnings or answer.warnings)
@@ -248,7 +242,7 @@ class KindWriter:
         digests = [xxhash.xxh3_128_digest(content, seed) for content in contents]
         native_ids: list[str] = list(map(self._native_id, parts))
         found = list(map(_Item._make, zip(parts, contents, digests, native_ids, numbers, strict=True)))
-        if contents == items and all(map(_is_native_id, native_ids)):
+        if contents == items and _are_native_ids(native_ids):
             return found
         return [item for item, data in zip(found, items, strict=True) if self._is_wanted(item, data)]
 
@@ -327,21 +321,23 @@ class KindWriter:
         if self._tombstones.any:
             graves = self._tombstones.find([(item.native_id, self._rows.identity(item.part)) for item in items])
         numbers = list(self._connection.sequence.take(self._connection, len(items)))
-        ids = mint(self._bodies.prefix, numbers)
-        bodies = self._bodies.bodies([item.content for item in items], [text for text, _ in ids], numbers)
-        for item, number, (text, id_), body in zip(items, numbers, ids, bodies, strict=True):
+        texts, ids = map(list, zip(*mint(self._bodies.prefix, numbers), strict=True))
+        bodies = self._bodies.bodies([item.content for item in items], texts, numbers)
+        updated = [0] * len(items)
+        for place, item in enumerate(items) if graves else ():
             grave = graves.get(item.native_id)
-            if grave is None:
-                self._inserts.append(_Waiting(item, number, id_, 0, body))
-            else:
+            if grave is not None:
                 self._tombstones.open(grave)
-                text, at = id_text(grave.id), self._target.now
-                restored = self._bodies.body(item.content, text, grave.seq, at)
-                self._inserts.append(_Waiting(item, grave.seq, grave.id, at, restored))
-            if self._members.any:
+                numbers[place], ids[place], updated[place] = grave.seq, grave.id, self._target.now
+                texts[place] = id_text(grave.id)
+                bodies[place] = self._bodies.body(item.content, texts[place], grave.seq, updated[place])
+        self._inserts += self._rows_of(items, numbers, ids, updated, bodies)
+        if self._members.any:
+            for item in items:
                 self._members.add(item.native_id, item.part)
-            if self._events:
-                self._log_insert(item, text, restored=grave is not None, previous=(replaced or {}).get(item.native_id))
+        for item, text in zip(items, texts, strict=True) if self._events else ():
+            restored = item.native_id in graves
+            self._log_insert(item, text, restored=restored, previous=(replaced or {}).get(item.native_id))
         self._added += len(items)
 
     def _log_insert(self, item: _Item, id_: str, *, restored: bool, previous: str | None) -> None:
@@ -366,8 +362,18 @@ class KindWriter:
                 same.append((item, row))
         stored = [self._bodies.parts(row.body) for _, row in same]
         before = driver_parts(self._kind.name, [part for part, _ in stored]).items
+        waiting: dict[bool, list[Any]] = {False: [], True: []}
         for (item, row), old, (_, core) in zip(same, before, stored, strict=True):
-            self._update_one(item, row, old, core)
+            fields = self._changed_fields(item, row, old, core)
+            # Without a difference the row is written for its bytes alone: another runtime, another schema.
+            updated_at = self._target.now if fields else row.updated_at
+            # A new schema may have columns that the old row lacks.
+            indexed = not fields or not self._kind.indexed_fields.isdisjoint(fields)
+            body = self._bodies.renewed(item.content, core, updated_at)
+            waiting[indexed].append((item, row.seq, row.id, updated_at, body))
+        for indexed, found in waiting.items():
+            if found:
+                self._updates[indexed] += self._rows_of(*zip(*found, strict=True))
 
     def _replace(self, item: _Item, row: _Known) -> None:
         self._flush(0)
@@ -375,22 +381,16 @@ class KindWriter:
         self._removed += 1
         self._insert([item], {item.native_id: id_text(row.id)})
 
-    def _update_one(self, item: _Item, row: _Known, old: Any, core: bytes) -> None:
+    def _changed_fields(self, item: _Item, row: _Known, old: Any, core: bytes) -> list[str]:
+        """What differs between item and row, which is noted."""
         fields = self._difference.fields(old, item.part)
         if row.missing:
             fields.append("missing")
-        # Without a difference the row is written for its bytes alone: another runtime, another schema.
-        updated_at = self._target.now if fields else row.updated_at
-        # A new schema may have columns that the old row lacks.
-        indexed = not fields or not self._kind.indexed_fields.isdisjoint(fields)
-        body = self._bodies.renewed(item.content, core, updated_at)
-        self._updates[indexed].append(_Waiting(item, row.seq, row.id, updated_at, body))
         if self._members.any and (not fields or self._members.touched_by(fields) or row.native_id != item.native_id):
             self._members.replace(row.native_id, item.native_id, item.part)
-        if not fields:
-            return
-        self._changed += 1
-        if self._events:
+        if fields:
+            self._changed += 1
+        if fields and self._events:
             self._log.add(
                 recording.CHANGED,
                 self._kind.name,
@@ -399,6 +399,7 @@ class KindWriter:
                 name=item.part.name,
                 fields=fields,
             )
+        return fields
 
     def _is_another(self, item: _Item, row: _Known) -> bool:
         """Whether the identities say that item and row are two things."""
@@ -407,12 +408,21 @@ class KindWriter:
         identity = getattr(item.part, self._identity)
         return bool(identity) and identity != row.identity and clean(identity) != row.identity
 
-    def _rows_of(self, waiting: Sequence[_Waiting]) -> list[Row]:
+    def _rows_of(
+        self,
+        items: Sequence[_Item],
+        numbers: Iterable[int],
+        ids: Iterable[bytes],
+        updated: Iterable[int],
+        bodies: Iterable[bytes],
+    ) -> list[Row]:
         no = self._no
-        values = self._rows.values([item.part for item, *_ in waiting])
+        values = self._rows.values([item.part for item in items])
         return [
             (seq, no, item.digest, id_, item.native_id, *columns, updated_at, 0, body)
-            for (item, seq, id_, updated_at, body), columns in zip(waiting, values, strict=True)
+            for item, seq, id_, columns, updated_at, body in zip(
+                items, numbers, ids, values, updated, bodies, strict=True
+            )
         ]
 
     def _rename(self) -> None:
@@ -437,12 +447,12 @@ class KindWriter:
     def _flush(self, above: int) -> None:
         """Writes rows that wait, where there are more than `above`."""
         if len(self._inserts) > above:
-            self._rows.insert(self._connection, self._rows_of(self._inserts))
+            self._rows.insert(self._connection, self._inserts)
             self._written += len(self._inserts)
             self._inserts = []
         for indexed, rows in self._updates.items():
             if len(rows) > above:
-                self._rows.update(self._connection, self._rows_of(rows), indexed=indexed)
+                self._rows.update(self._connection, rows, indexed=indexed)
                 self._written += len(rows)
                 self._updates[indexed] = []
         self._members.flush(above)
