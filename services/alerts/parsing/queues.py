@@ -321,8 +321,9 @@ class _Worker:
         if tries < TRIES:
             return None
         outcomes = Outcomes()
-        outcomes.unparsed(traps[0], self._storage_id, f"The driver fails at it each time: {error.message}")
-        log.error("a trap of %s is given up: %s", self._storage_id, error.message)
+        why = "The driver's process ends" if ended else f"The driver fails ({error.message})"
+        outcomes.unparsed(traps[0], self._storage_id, f"{why} at it each time.")
+        log.error("a trap of %s is given up: %s at it each time", self._storage_id, why)
         if ended:
             self._endings.append(time.monotonic())
             self.rest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** len(self._endings))
