@@ -70,6 +70,9 @@ def test_what_it_says_of_the_driver(tmp_path: Path) -> None:
     assert project["entry-points"]["delphis.drivers"] == {"Acmé&Co it's (a) box": manifest["host"]["class"]}
     assert "«" not in "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file())
     assert {"Dockerfile", "README.md", ".gitignore", ".dockerignore"} <= {path.name for path in folder.iterdir()}
+    # Files of somebody whose umask is 077 are copied as they are, and another user runs the driver.
+    dockerfile = (folder / "Dockerfile").read_text(encoding="utf-8")
+    assert dockerfile.index("COPY . .") < dockerfile.index("chmod -R a+rX .") < dockerfile.index("USER 10001")
 
 
 def test_the_folder_one_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
