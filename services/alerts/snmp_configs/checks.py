@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from delphis.alert.v1 import alert_pb2, snmp_config_pb2
@@ -41,7 +40,7 @@ class Checks:
         self._arrays = arrays
         self._conditions = conditions
         self._settings = settings
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="snmp-check")
+        self._gate = asyncio.Semaphore(AT_ONCE)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -56,7 +55,6 @@ class Checks:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def changed(self, storage_id: str) -> None:
         """The configuration of a storage changed, or went."""
@@ -98,7 +96,8 @@ class Checks:
         given = self._configs.given(array.id)
         if given is None:
             return
-        found = await probe(given, self._threads)
+        async with self._gate:
+            found = await probe(given)
         result = replace(stored, reachability=UNREACHABLE if found.problem else REACHABLE, checked_at=times.now())
         if found.engine_id:
             config = snmp_config_pb2.SnmpConfig()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
-from concurrent.futures import Executor
+import threading
 from dataclasses import dataclass
 
 from delphis.sdk import Context, errors
@@ -29,9 +30,32 @@ class Probed:
     """Hexadecimal, of SNMPv3, where the agent told it."""
 
 
-async def probe(given: Given, threads: Executor) -> Probed:
+async def probe(given: Given) -> Probed:
     """Asks once, with the configuration's retries and patience."""
-    return await asyncio.get_running_loop().run_in_executor(threads, _probe, given)
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Probed] = loop.create_future()
+
+    def settle(found: Probed | None, fault: BaseException | None) -> None:
+        if answer.done():
+            return
+        if fault is not None:
+            answer.set_exception(fault)
+        elif found is not None:
+            answer.set_result(found)
+
+    def ask() -> None:
+        found: Probed | None = None
+        fault: BaseException | None = None
+        try:
+            found = _probe(given)
+        except Exception as error:  # noqa: BLE001 - for whoever waits
+            fault = error
+        with contextlib.suppress(RuntimeError):  # the process ends
+            loop.call_soon_threadsafe(settle, found, fault)
+
+    # No pool: its threads would keep the process from ending while an array is silent.
+    threading.Thread(target=ask, name="snmp check", daemon=True).start()
+    return await answer
 
 
 def access_of(given: Given) -> SnmpAccess:
