@@ -31,6 +31,7 @@ from services.registry.registry import Registry
 from services.registry.service import RegistryService
 from services.registry.settings import HostSettings
 from services.relay.relay import Relay
+from services.relay.release import Release
 from services.router import service as router_service
 from services.router.router import Router
 from services.store.engine import Store
@@ -75,7 +76,17 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
         router = Router(registry, access)
         token = _service_token(settings)
         authenticator = TokenAuthenticator(store, service_token=token) if settings.auth == "token" else None
-        inventory = Inventory(store, router, access, forget=registry.forget, authenticator=authenticator)
+        alerts = _relay_to_alerts(settings, token)
+        if alerts is not None:
+            stack.push_async_callback(alerts.close)
+        inventory = Inventory(
+            store,
+            router,
+            access,
+            forget=registry.forget,
+            authenticator=authenticator,
+            release=Release(alerts) if alerts is not None else None,
+        )
         await registry.start()
         stack.push_async_callback(registry.stop, DRAIN_GRACE)
         try:
@@ -90,9 +101,7 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
             *LeaseService(registry.table, settings.lease_ttl).methods(),
             *router_service.methods(router),
         )
-        alerts = _relay_to_alerts(settings, token)
         if alerts is not None:
-            stack.push_async_callback(alerts.close)
             served = (*served, *alerts.methods(ALERT_SERVICES))
 
         def away(service: str) -> bool:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from services.auth.audit import AuditLog
@@ -70,14 +70,18 @@ class Inventory:
         *,
         forget: Callable[[str], None],
         authenticator: TokenAuthenticator | None = None,
+        release: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        """`forget` tells the registry that a storage is gone; `authenticator` is None where no tokens are asked for."""
+        """`forget` tells the registry that a storage is gone; `authenticator` is None where no tokens are asked for.
+
+        `release` is called before a storage is removed, and does not fail.
+        """
         self.audit = AuditLog(store)
         self._store = store
         self._authenticator = authenticator
         self._arrays = Arrays(router, forget)
         self._syncs = Syncs(store, router)
-        self._removals = Removals(store, self._arrays, access, self._syncs, forget)
+        self._removals = Removals(store, self._arrays, access, self._syncs, forget, release)
         self._jobs = JobService(store, self._syncs)
         self._auth = AuthService(store, authenticator)
         self._inventory = InventoryService(

@@ -47,6 +47,10 @@ class Relay:
         """Whether the process can be reached, as far as is known."""
         return self._connection.connected
 
+    async def wait(self, seconds: float) -> bool:
+        """Waits for a connection, but not for a process that has been away for long; whether there is one."""
+        return await self._connection.wait(asyncio.get_running_loop().time() + seconds)
+
     async def close(self) -> None:
         """Ends the connection."""
         await self._connection.close()

@@ -31,6 +31,7 @@ class Far:
         self.address = f"unix:{folder}/far.sock"
         self.calls: list[Call] = []
         self.sent = 0
+        self.never = asyncio.Event()
         self.unary: Callable[[bytes, Call], Awaitable[bytes]] = self.echo
         self.stream: Callable[[bytes, Call], AsyncIterator[bytes]] = self.echoes
         self._token = token

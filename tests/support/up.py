@@ -180,7 +180,7 @@ class Up:
 
     def wait_traps(self) -> str:
         """Where traps are taken, as soon as the alerts process of `up` is ready: HOST:PORT."""
-        return self._find(r"traps\s+(\S+)").rstrip(",")
+        return self._find(r"^  traps\s+(\S+)").rstrip(",")
 
     def host_pids(self, driver: str = "") -> list[int]:
         """Process ids of the driver hosts, by the driver's name on their command line."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -42,14 +42,21 @@ class Removals:
     """Removes storages, and goes on with it after a restart."""
 
     def __init__(
-        self, store: Store, arrays: Arrays, access: AccessInfos, syncs: Syncs, forget: Callable[[str], None]
+        self,
+        store: Store,
+        arrays: Arrays,
+        access: AccessInfos,
+        syncs: Syncs,
+        forget: Callable[[str], None],
+        release: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        """`forget` tells the registry that the storage is gone."""
+        """`forget` tells the registry that the storage is gone; `release` is to be called before, and does not fail."""
         self._store = store
         self._arrays = arrays
         self._access = access
         self._syncs = syncs
         self._forget = forget
+        self._release = release
         self._queue = JobQueue(store, "removal", self._run, records.fail, at_once=AT_ONCE)
 
     async def start(self) -> None:
@@ -69,6 +76,8 @@ class Removals:
     async def remove(self, storage_id: str, requested_by: str) -> Job:
         """Takes the storage from all answers; the job that removes its resources."""
         access = await self._opened(storage_id)
+        if self._release is not None:
+            await self._release(storage_id)
         return await to_the_end(self._remove(storage_id, requested_by, access))
 
     async def _remove(self, storage_id: str, requested_by: str, access: StoredAccess | None) -> Job:
