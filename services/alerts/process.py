@@ -19,6 +19,7 @@ from services.alerts.api.service import AlertService
 from services.alerts.book import retention
 from services.alerts.core import Core
 from services.alerts.delivery.delivery import Delivery
+from services.alerts.delivery.lane_records import needed_from
 from services.alerts.delivery.service import DeliveryService
 from services.alerts.delivery.settings import DeliverySettings
 from services.alerts.receiving import CannotListen, TrapSocket, listen
@@ -134,7 +135,7 @@ async def _parts(ground: Ground, listening: Listening, stack: AsyncExitStack) ->
 async def _forget_old(store: Store) -> None:
     while True:
         try:
-            await retention.forget(store)
+            await retention.forget(store, needed=needed_from)
         except StoreFault as fault:
             log.error("old alerts can't be removed: %s", fault)
         await asyncio.sleep(RETENTION_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from sqlalchemy import bindparam, delete, func, select
@@ -17,6 +18,7 @@ from services.values import times
 
 CHUNK = 200
 """Alerts, or events, that one piece removes."""
+_EVERYTHING = 2**63 - 1
 
 _event = alert_events.c
 _STATE_CLEARED = sql_text("state = 3")
@@ -66,7 +68,11 @@ _DELETE_FACTS = statement(
 )
 
 
-async def forget(store: Store, *, at: int | None = None) -> int:
+Needed = Callable[[Connection], int]
+"""The position after which events must be kept, whatever the settings say: somebody has not been told of them yet."""
+
+
+async def forget(store: Store, *, at: int | None = None, needed: Needed = lambda connection: _EVERYTHING) -> int:
     """Removes what is too old or too much, as the settings say; how many alerts. To be called now and then."""
     now = at or times.now()
 
@@ -76,14 +82,14 @@ async def forget(store: Store, *, at: int | None = None) -> int:
 
     old, surplus = await store.scan(look)
     count = 0
-    while removed := await store.write(lambda connection: _remove_some(connection, old, CHUNK), bulk=True):
+    while removed := await store.write(partial(_remove_some, cut=old, most=CHUNK, needed=needed), bulk=True):
         count += removed
     while (most := min(CHUNK, surplus - count)) > 0:
-        removed = await store.write(partial(_remove_some, cut=now, most=most), bulk=True)
+        removed = await store.write(partial(_remove_some, cut=now, most=most, needed=needed), bulk=True)
         if not removed:
             break
         count += removed
-    while await store.write(lambda connection: _sweep_some(connection, old), bulk=True):
+    while await store.write(partial(_sweep_some, old=old, needed=needed), bulk=True):
         pass
     if count:
         while await store.write(_remove_facts, bulk=True):
@@ -91,21 +97,24 @@ async def forget(store: Store, *, at: int | None = None) -> int:
     return count
 
 
-def _remove_some(connection: Connection, cut: int, most: int) -> int:
+def _remove_some(connection: Connection, cut: int, most: int, needed: Needed) -> int:
     """Removes those that were cleared first, and not after `cut`."""
-    seqs = [row[0] for row in connection.all(_OLD, (cut, most))]
+    limit = needed(connection)
+    lasts = {row[0]: connection.value(_LAST_OF, (row[0],)) or 0 for row in connection.all(_OLD, (cut, most))}
+    seqs = [seq for seq, position in lasts.items() if position <= limit]
     if seqs:
-        last = max(connection.value(_LAST_OF, (seq,)) or 0 for seq in seqs)
+        last = max(lasts[seq] for seq in seqs)
         connection.run(_DELETE_EVENTS, (seqs,))
         connection.run(_DELETE, (seqs,))
         connection.run(_FORGET, {"forgotten": last, "swept": 0})
     return len(seqs)
 
 
-def _sweep_some(connection: Connection, old: int) -> bool:
+def _sweep_some(connection: Connection, old: int, needed: Needed) -> bool:
     """Removes repeats from before `old`, one piece further than last time; whether there may be more."""
     begin = connection.value(_SWEPT) or 0
-    rows = [row for row in connection.all(_SWEEP, (begin,)) if row[1] < old]
+    limit = needed(connection)
+    rows = [row for row in connection.all(_SWEEP, (begin,)) if row[1] < old and row[0] <= limit]
     if not rows:
         return False
     repeats = [row[0] for row in rows if row[2] == pb.ALERT_EVENT_TYPE_REPEATED]
