@@ -26,6 +26,7 @@ from services.telemetry.collection import plan, records
 from services.telemetry.collection.plan import Ask, Pace
 from services.telemetry.collection.reading import read_capabilities, read_newest, read_points
 from services.telemetry.collection.records import Collection, KindState
+from services.telemetry.forecast import days
 from services.telemetry.history.recorder import Recorded, Recorder
 from services.telemetry.history.recorder import forget_storage as forget_history
 from services.telemetry.window import Window
@@ -92,6 +93,12 @@ class Collector:
     def known(self, storage_id: str) -> Collection:
         """What is known of an array's collection."""
         return self._collections.setdefault(storage_id, records.new())
+
+    def announced(self, storage_id: str, kind: str) -> frozenset[str]:
+        """The metrics that an array announces for a kind, as far as is known."""
+        told = self.known(storage_id).capabilities
+        found = (one for one in told.resource_metrics if one.kind == kind) if told is not None else ()
+        return frozenset(metric.name for one in found for metric in one.metrics)
 
     def refused(self, storage_id: str) -> Counter[str]:
         """Values of an array that were not taken, by reason."""
@@ -169,6 +176,7 @@ class Collector:
             def work(connection: Connection, key: bytes = key) -> None:
                 records.forget(connection, key)
                 forget_history(connection, key)
+                days.forget(connection, key)
 
             try:
                 await self._store.write(work, bulk=True)

@@ -43,6 +43,10 @@ class Latest:
                     storage_id, window.kind, window.metrics, window.native_ids, _last(window), window.last
                 )
 
+    def storage_ids(self) -> set[str]:
+        """The arrays that values are known of."""
+        return {storage_id for storage_id, _, _ in self._newest}
+
     def forget(self, storage_id: str) -> None:
         """The array is gone."""
         for key in [key for key in self._newest if key[0] == storage_id]:

@@ -1,3 +1,14 @@
+CREATE TABLE capacities (
+    storage_id BLOB NOT NULL,
+    kind TEXT DEFAULT '' NOT NULL,
+    native_id TEXT DEFAULT '' NOT NULL,
+    day INTEGER DEFAULT 0 NOT NULL,
+    used BIGINT DEFAULT 0 NOT NULL,
+    total BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (storage_id, kind, native_id, day)
+)
+ WITHOUT ROWID;
+
 CREATE TABLE chunks (
     no INTEGER NOT NULL,
     storage_id BLOB NOT NULL,

@@ -1,3 +1,13 @@
+CREATE TABLE capacities (
+    storage_id BYTEA NOT NULL,
+    kind TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    native_id TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    day INTEGER DEFAULT 0 NOT NULL,
+    used BIGINT DEFAULT 0 NOT NULL,
+    total BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (storage_id, kind, native_id, day)
+);
+
 CREATE TABLE chunks (
     no BIGSERIAL NOT NULL,
     storage_id BYTEA NOT NULL,

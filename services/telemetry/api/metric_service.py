@@ -1,0 +1,193 @@
+"""The handlers of MetricService."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from uuid import UUID
+
+from google.api import httpbody_pb2
+
+from delphis.sdk import metrics
+from delphis.telemetry.v1 import telemetry_pb2 as pb
+from services.calls.errors import CallError
+from services.calls.method import Call, Method, methods_of, stream, unary
+from services.fleet.fleet import Fleet
+from services.fleet.storage import Storage
+from services.store.engine import Store
+from services.telemetry.collection.collector import Collector, paces
+from services.telemetry.exposition.latest import Latest, Names, Newest
+from services.telemetry.exposition.text import Array, negotiated, write
+from services.telemetry.forecast import days
+from services.telemetry.forecast.days import DAY_MILLISECONDS, Filling
+from services.telemetry.forecast.trend import trend
+from services.telemetry.query.answering import Series, answer
+from services.telemetry.query.question import Question, question
+from services.values import times, uuids
+
+MAX_WARNINGS = 20
+_STALE_INTERVALS = 2
+_CAPACITIES_LAST = 3600 * 1000
+"""Capacities are as old as the last sync, and hold until the next one."""
+
+
+class MetricService:
+    """Answers MetricService."""
+
+    def __init__(self, store: Store, fleet: Fleet, collector: Collector, latest: Latest, names: Names) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._collector = collector
+        self._latest = latest
+        self._names = names
+
+    def methods(self) -> Iterator[Method]:
+        """The service for a method table."""
+        return methods_of(
+            pb.DESCRIPTOR.services_by_name["MetricService"],
+            {
+                "ListMetrics": unary(pb.ListMetricsRequest, self._list),
+                "QueryMetrics": unary(pb.QueryMetricsRequest, self._query),
+                "ExportMetrics": stream(pb.ExportMetricsRequest, self._export),
+                "ListForecasts": unary(pb.ListForecastsRequest, self._forecasts),
+            },
+        )
+
+    async def _list(self, request: pb.ListMetricsRequest, _: Call) -> pb.ListMetricsResponse:
+        described = (
+            pb.MetricDescription(
+                name=metric.name,
+                unit=metric.unit,
+                description=metric.description,
+                kinds=metric.kinds,
+                prometheus_name=metric.exposed("{kind}"),
+            )
+            for metric in metrics.catalogue().values()
+        )
+        return pb.ListMetricsResponse(metrics=sorted(described, key=lambda one: one.name))
+
+    async def _query(self, request: pb.QueryMetricsRequest, _: Call) -> pb.QueryMetricsResponse:
+        asked = question(request, now=times.now() // 1000)
+        storages = self._wanted(asked)
+        ids = [storage.id for storage in storages]
+        found = await self._store.scan(lambda connection: answer(connection, asked, ids))
+        response = pb.QueryMetricsResponse(source=pb.METRIC_SOURCE_HISTORY, warnings=self._late(storages, asked))
+        for one in found:
+            self._show(one, response.series.add())
+        return response
+
+    def _wanted(self, asked: Question) -> list[Storage]:
+        for storage_id in asked.storage_ids:
+            require(self._fleet, storage_id)
+        return [
+            storage
+            for storage in self._fleet.all().values()
+            if (not asked.storage_ids or storage.id in asked.storage_ids)
+            and all(storage.labels.get(key) == value for key, value in asked.labels.items())
+        ]
+
+    def _show(self, one: Series, shown: pb.MetricSeries) -> None:
+        shown.metric, shown.unit = one.metric.name, one.metric.unit
+        shown.storage_id, shown.native_id = one.storage_id, one.native_id
+        storage = self._fleet.get(one.storage_id)
+        if storage is not None:
+            shown.storage_name = storage.name
+        if one.native_id:
+            kind = "storage" if storage is not None and one.native_id == storage.serial_number else ""
+            shown.resource_name = self._name(one, kind)
+        shown.times.extend(one.times.tolist())
+        shown.values.extend(one.values.tolist())
+
+    def _name(self, one: Series, kind: str) -> str:
+        for candidate in (kind,) if kind else one.metric.kinds:
+            [name] = self._names(one.storage_id, candidate, (one.native_id,))
+            if name:
+                return name
+        return ""
+
+    def _late(self, storages: list[Storage], asked: Question) -> list[str]:
+        """Says of which arrays the newest windows are missing."""
+        warnings: list[str] = []
+        for storage in storages:
+            state = self._collector.known(storage.id).kinds.get(asked.kind)
+            if state is not None and state.failures:
+                warnings.append(f"{storage.name}: its last {state.failures} collections failed: {state.error_msg}")
+        return warnings[:MAX_WARNINGS]
+
+    async def _export(self, request: pb.ExportMetricsRequest, _: Call) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        arrays = {
+            storage.id: Array(storage.id, storage.name, storage.vendor, storage.model)
+            for storage in self._fleet.all().values()
+        }
+        for storage_id in request.storage_ids:
+            require(self._fleet, storage_id)
+        kinds = frozenset(request.kinds) or None
+        storage_ids = frozenset(request.storage_ids) or None
+        newest = [one for one in self._latest.of(kinds, storage_ids) if self._holds(one)]
+        format_ = negotiated(request.accept)
+        first = True
+        for part in write(newest, arrays, self._names, format_):
+            yield httpbody_pb2.HttpBody(content_type=format_ if first else "", data=part)
+            first = False
+            await asyncio.sleep(0)
+        if first:
+            yield httpbody_pb2.HttpBody(content_type=format_)
+
+    def _holds(self, one: Newest) -> bool:
+        """Whether the values are not too old to be taken for those of now."""
+        pace = paces(self._collector.known(one.storage_id)).get(one.kind)
+        interval = pace.interval if pace is not None else _CAPACITIES_LAST
+        if all(metrics.catalogue()[name].is_capacity for name in one.metrics):
+            interval = max(interval, _CAPACITIES_LAST)
+        return times.now() // 1000 - one.at <= _STALE_INTERVALS * interval
+
+    async def _forecasts(self, request: pb.ListForecastsRequest, _: Call) -> pb.ListForecastsResponse:
+        of = UUID(require(self._fleet, request.storage_id).id).bytes if request.storage_id else None
+        fillings = await self._store.scan(lambda connection: list(days.fillings(connection, of)))
+        found = [
+            self._forecast(filling) for filling in fillings if self._fleet.get(str(UUID(bytes=filling.storage_id)))
+        ]
+        return pb.ListForecastsResponse(
+            forecasts=sorted(
+                found, key=lambda one: (not one.HasField("full_at"), one.full_at.seconds, one.storage_id, one.native_id)
+            )
+        )
+
+    def _forecast(self, filling: Filling) -> pb.Forecast:
+        storage_id = str(UUID(bytes=filling.storage_id))
+        [name] = self._names(storage_id, filling.kind, (filling.native_id,))
+        shown = pb.Forecast(
+            storage_id=storage_id,
+            kind=filling.kind,
+            native_id=filling.native_id,
+            name=name,
+            used=filling.used[-1],
+            total=filling.total,
+            days=filling.days[-1] - filling.days[0] + 1,
+        )
+        line = trend(filling.days, filling.used, filling.total)
+        if line is not None:
+            shown.growth, shown.fit = line.growth, line.fit
+            at = (filling.days[-1] + 1) * DAY_MILLISECONDS
+            dates = (
+                (shown.full_at, line.full_in),
+                (shown.full_at_earliest, line.earliest),
+                (shown.full_at_latest, line.latest),
+            )
+            for field, in_days in dates:
+                if in_days is not None:
+                    field.FromMilliseconds(int(at + in_days * DAY_MILLISECONDS))
+        return shown
+
+
+def require(fleet: Fleet, storage_id: str) -> Storage:
+    """The storage; CallError STORAGE_NOT_FOUND."""
+    known = uuids.parsed(storage_id)
+    storage = fleet.get(uuids.text(known)) if known else None
+    if storage is None:
+        raise CallError(
+            "STORAGE_NOT_FOUND",
+            f"Storage {storage_id[:100]} could not be found.",
+            metadata={"storage_id": storage_id[:100]},
+        )
+    return storage

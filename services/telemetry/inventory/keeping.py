@@ -1,0 +1,66 @@
+"""Keeps the capacities of an array once for each sync."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+from services.fleet.storage import Storage
+from services.store.connection import Connection
+from services.store.engine import Store
+from services.store.errors import StoreFault
+from services.telemetry import journal
+from services.telemetry.collection.collector import Collector, Took
+from services.telemetry.collection.records import KindState, save_kind
+from services.telemetry.forecast import days
+from services.telemetry.history.recorder import Recorded, Recorder
+from services.telemetry.window import Window
+from services.values import times
+
+log = logging.getLogger(__name__)
+
+CAPACITIES = "#capacities"
+"""Stands where others have a kind: how far the capacities of an array are."""
+
+
+class Keeper:
+    """Writes capacities, as collections write points: with how far we are, in one transaction."""
+
+    def __init__(
+        self, store: Store, recorder: Recorder, collector: Collector, *, journals: Callable[[], bool], took: Took
+    ) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._collector = collector
+        self._journals = journals
+        self._took = took
+
+    async def keep(self, storage: Storage, windows: list[Window], at: int) -> bool:
+        """Keeps the capacities of a sync that ended at a time, in milliseconds; whether they are kept now."""
+        kinds = self._collector.known(storage.id).kinds
+        state = kinds.get(CAPACITIES, KindState())
+        if state.newest >= at:
+            self._took(storage, windows)  # after a start: what is told at /metrics lies in memory alone
+            return True
+        key = UUID(storage.id).bytes
+        after = replace(state, newest=at, watermark=at, last_success_at=times.now())
+
+        def work(connection: Connection) -> Recorded:
+            recorded = self._recorder.record(connection, key, windows)
+            days.keep(connection, key, windows)
+            if windows and self._journals():
+                journal.append(connection, key, windows, times.now())
+            save_kind(connection, key, CAPACITIES, after)
+            return recorded
+
+        try:
+            recorded = await self._store.write(work, bulk=True)
+        except StoreFault as fault:
+            log.error("the capacities of %s can't be stored: %s", storage.id, fault)
+            return False
+        self._recorder.committed(recorded)
+        kinds[CAPACITIES] = after
+        self._took(storage, windows)
+        return True

@@ -1,0 +1,144 @@
+"""How the parts of a telemetry process belong together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import grpc
+from sqlalchemy import select
+
+from services.alerts.core import Core
+from services.app import health
+from services.app.failure import StartFailure
+from services.auth import service_token
+from services.auth.service_authenticator import ServiceAuthenticator
+from services.calls.method import Method, MethodTable
+from services.calls.peer import Peer, PeerError
+from services.calls.pipeline import Pipeline
+from services.calls.reflection import Reflection
+from services.fleet.fleet import Fleet
+from services.fleet.storage import Storage
+from services.store.engine import Store
+from services.store.errors import SchemaError, StoreFault
+from services.store.statement import statement
+from services.telemetry.api.collection_service import CollectionService
+from services.telemetry.api.metric_service import MetricService
+from services.telemetry.collection.collector import Collector
+from services.telemetry.exposition.latest import Latest
+from services.telemetry.forecast import days
+from services.telemetry.history import recorder
+from services.telemetry.history.recorder import Recorder
+from services.telemetry.inventory.follower import Follower
+from services.telemetry.inventory.keeping import Keeper
+from services.telemetry.schema import SCHEMA
+from services.telemetry.schema.collection import collections
+from services.telemetry.settings import TelemetrySettings
+from services.telemetry.window import Window
+from services.values import times
+
+log = logging.getLogger(__name__)
+
+EXPIRY_SECONDS = 60.0
+_ANY = statement(select(collections.c.asked_at).limit(1))
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """A telemetry service that serves, but for its gRPC port."""
+
+    pipeline: Pipeline
+    reflection: Reflection
+
+
+@asynccontextmanager
+async def wire(settings: TelemetrySettings) -> AsyncIterator[Telemetry]:
+    """Opens the store, starts all parts, and puts the pipeline in front of what they serve."""
+    async with AsyncExitStack() as stack:
+        token = _service_token(settings)
+        store = _open_store(settings.database)
+        stack.push_async_callback(store.close)
+        channel = _channel(settings)
+        stack.push_async_callback(channel.close)
+        core = Core(channel, token)
+        fleet = Fleet(core)
+        fleet.start()
+        stack.push_async_callback(fleet.stop)
+        served = await _parts(store, core, fleet, stack)
+        methods = MethodTable((*served, *health.methods(store, _ANY, served)))
+        yield Telemetry(Pipeline(methods, ServiceAuthenticator(token), relayed=True), Reflection(methods.services()))
+
+
+async def _parts(store: Store, core: Core, fleet: Fleet, stack: AsyncExitStack) -> tuple[Method, ...]:
+    """Starts all parts; what they serve."""
+    latest, written = Latest(), Recorder()
+
+    def took(storage: Storage, windows: list[Window]) -> None:
+        latest.take(storage.id, windows)
+
+    def forget_gone(changed: object) -> None:
+        for storage_id in latest.storage_ids() - fleet.all().keys():
+            latest.forget(storage_id)
+
+    def journals() -> bool:
+        return False
+
+    fleet.listen(forget_gone)
+    collector = Collector(store, core, fleet, written, journals=journals, took=took)
+    keeper = Keeper(store, written, collector, journals=journals, took=took)
+    await collector.start()
+    stack.push_async_callback(collector.stop)
+    follower = Follower(core, fleet, keeper.keep, collector.announced)
+    follower.start()
+    stack.push_async_callback(follower.stop)
+    expiring = asyncio.create_task(_forget_old(store), name="retention of points")
+    stack.push_async_callback(_ended, expiring)
+    metrics = MetricService(store, fleet, collector, latest, follower.names)
+    return (*metrics.methods(), *CollectionService(fleet, collector).methods())
+
+
+async def _forget_old(store: Store) -> None:
+    while True:
+        now = times.now() // 1000
+        more = False
+        try:
+            more = await store.write(partial(recorder.expire, now=now), bulk=True)
+            await store.write(partial(days.expire, now=now))
+        except StoreFault as fault:
+            log.error("old points can't be removed: %s", fault)
+        await asyncio.sleep(0 if more else EXPIRY_SECONDS)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _channel(settings: TelemetrySettings) -> grpc.aio.Channel:
+    try:
+        return Peer("--inventory", settings.inventory, settings.inventory_ca).channel()
+    except PeerError as error:
+        raise StartFailure(str(error)) from error
+
+
+def _open_store(database: str) -> Store:
+    try:
+        return Store.open(database, SCHEMA)
+    except (ValueError, StoreFault, SchemaError) as error:
+        raise StartFailure(str(error)) from error
+
+
+def _service_token(settings: TelemetrySettings) -> str:
+    try:
+        if settings.service_token_file is not None:
+            return service_token.from_file(Path(settings.service_token_file))
+        if settings.service_token_fd is not None:
+            return service_token.from_descriptor(settings.service_token_fd)
+    except service_token.ServiceTokenError as error:
+        raise StartFailure(str(error)) from error
+    raise StartFailure("Give --token-file: the file with the token of Delphis' own processes, as the core has it.")

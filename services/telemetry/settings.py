@@ -1,0 +1,40 @@
+"""What a telemetry process is told at its start."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    """Settings of the telemetry process, which travel to it as JSON over a pipe: the database URL may hold a secret."""
+
+    data_dir: str
+    """Folder for the embedded database."""
+    database: str
+    """`sqlite:////path` or `postgresql://…`; there the tables are in a schema `telemetry`."""
+    grpc_listen: str
+    """HOST:PORT, or `unix:/path`. Only Delphis' own processes may call it."""
+    inventory: str
+    """The core's gRPC address: HOST:PORT, or `unix:/path`."""
+    inventory_ca: str | None = None
+    """CA of the core's certificate; None: it is called in plain text."""
+    service_token_fd: int | None = None
+    """Descriptor from which the token of Delphis' own processes is read."""
+    service_token_file: str | None = None
+    """File with that token, where there is no descriptor to inherit."""
+    tls_certificate: str | None = None
+    """PEM chain; with `tls_key`, gRPC speaks TLS."""
+    tls_key: str | None = None
+    log_format: str = "text"
+    """`text` or `json`."""
+
+    def to_json(self) -> str:
+        """For the way to the process."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> TelemetrySettings:
+        """The other end of `to_json`."""
+        return cls(**json.loads(text))
