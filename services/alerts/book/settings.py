@@ -107,7 +107,7 @@ def _merge(target: pb.AlertSettings, given: pb.AlertSettings) -> None:
 def _check(given: pb.AlertSettings) -> None:
     for name, span in _SPANS.items():
         if given.HasField(name):  # type: ignore[arg-type]
-            times.of_duration(f"settings.{name}", getattr(given, name), least=span.least, most=span.most)
+            times.of_duration(name, getattr(given, name), least=span.least, most=span.most)
     for name, count in _COUNTS.items():
         _check_number(given, name, count.least, count.most)
     for name in _SHARES:
@@ -116,4 +116,4 @@ def _check(given: pb.AlertSettings) -> None:
 
 def _check_number(given: pb.AlertSettings, name: str, least: int, most: int) -> None:
     if given.HasField(name) and not least <= getattr(given, name) <= most:  # type: ignore[arg-type]
-        raise invalid(f"settings.{name}", f"It must be {least:,} to {most:,}.")
+        raise invalid(name, f"It must be {least:,} to {most:,}.")

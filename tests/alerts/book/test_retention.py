@@ -90,11 +90,11 @@ async def test_settings_hold_what_was_set_over_the_defaults(store: Store) -> Non
 @pytest.mark.parametrize(
     ("given", "field"),
     [
-        (pb.AlertSettings(max_cleared=999), "settings.max_cleared"),
-        (pb.AlertSettings(max_kept_traps=-1), "settings.max_kept_traps"),
-        (pb.AlertSettings(sync_failures=0), "settings.sync_failures"),
-        (pb.AlertSettings(capacity_critical=1.01), "settings.capacity_critical"),
-        (pb.AlertSettings(capacity_critical=float("nan")), "settings.capacity_critical"),
+        (pb.AlertSettings(max_cleared=999), "max_cleared"),
+        (pb.AlertSettings(max_kept_traps=-1), "max_kept_traps"),
+        (pb.AlertSettings(sync_failures=0), "sync_failures"),
+        (pb.AlertSettings(capacity_critical=1.01), "capacity_critical"),
+        (pb.AlertSettings(capacity_critical=float("nan")), "capacity_critical"),
         (pb.AlertSettings(capacity_critical=0.5), "capacity_critical"),
         (pb.AlertSettings(capacity_warning=0.96), "capacity_warning"),
     ],

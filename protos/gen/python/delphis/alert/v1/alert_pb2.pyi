@@ -8,6 +8,11 @@ what Delphis itself notices. Reports with the same match key on the same
 storage are one alert as long as it is open: the first raises it, later ones
 repeat it, one clears it. What is raised again after it was cleared is another
 alert with another id.
+
+Reports of an array count in the order in which they came, whatever times the
+array puts on them: its clock may be wrong. One that says that something is over
+which is not open changes nothing. A poll is as old as its beginning: what was
+raised or cleared since then it leaves alone.
 """
 
 from collections import abc as _abc
@@ -106,9 +111,11 @@ class _AlertEventTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlertE
     ALERT_EVENT_TYPE_RAISED: _AlertEventType.ValueType  # 2
     """It was raised."""
     ALERT_EVENT_TYPE_REPEATED: _AlertEventType.ValueType  # 3
-    """It was reported again."""
+    """It was reported again. Told once a second at most; the alert's count has all."""
     ALERT_EVENT_TYPE_CHANGED: _AlertEventType.ValueType  # 4
-    """It was reported again with another severity or description."""
+    """It was reported again with another severity, which is told at once, or another
+    description, which is told once a second at most.
+    """
     ALERT_EVENT_TYPE_CLEARED: _AlertEventType.ValueType  # 5
     """It was cleared."""
     ALERT_EVENT_TYPE_ACKNOWLEDGED: _AlertEventType.ValueType  # 6
@@ -126,9 +133,11 @@ ALERT_EVENT_TYPE_UNKNOWN: AlertEventType.ValueType  # 1
 ALERT_EVENT_TYPE_RAISED: AlertEventType.ValueType  # 2
 """It was raised."""
 ALERT_EVENT_TYPE_REPEATED: AlertEventType.ValueType  # 3
-"""It was reported again."""
+"""It was reported again. Told once a second at most; the alert's count has all."""
 ALERT_EVENT_TYPE_CHANGED: AlertEventType.ValueType  # 4
-"""It was reported again with another severity or description."""
+"""It was reported again with another severity, which is told at once, or another
+description, which is told once a second at most.
+"""
 ALERT_EVENT_TYPE_CLEARED: AlertEventType.ValueType  # 5
 """It was cleared."""
 ALERT_EVENT_TYPE_ACKNOWLEDGED: AlertEventType.ValueType  # 6
@@ -141,7 +150,8 @@ Global___AlertEventType: _TypeAlias = AlertEventType  # noqa: Y015
 class Alert(_message.Message):
     """An alert.
 
-    The fields 20 to 39 are what the last report said.
+    The fields 20 to 39 are what the last report said that raised it or repeated it;
+    the one that clears it changes none of them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -238,7 +248,8 @@ class Alert(_message.Message):
     """Whether it holds."""
     match_key: _builtins.str
     """What joins its reports, with the storage: the driver's match key, or made of
-    alert_id, sequence_number and resource.
+    alert_id, sequence_number and resource; where none of these is set, of the name
+    or the description.
     """
     origin: Global___AlertOrigin.ValueType
     """Who raised it first."""
@@ -312,7 +323,7 @@ class Alert(_message.Message):
 
     @_builtins.property
     def silenced_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Ids of the silences that keep it from receivers now."""
+        """Ids of the silences that keep it from receivers now. Not set in events."""
 
     def __init__(
         self,
@@ -625,8 +636,8 @@ class AlertSettings(_message.Message):
 
     @_builtins.property
     def retention(self) -> _duration_pb2.Duration:
-        """How long cleared alerts and their events are kept, 1 hour to 3,650 days.
-        Default: 90 days.
+        """How long cleared alerts and their events are kept, and the repeats of open ones,
+        1 hour to 3,650 days. Default: 90 days.
         """
 
     @_builtins.property

@@ -8,6 +8,11 @@ what Delphis itself notices. Reports with the same match key on the same
 storage are one alert as long as it is open: the first raises it, later ones
 repeat it, one clears it. What is raised again after it was cleared is another
 alert with another id.
+
+Reports of an array count in the order in which they came, whatever times the
+array puts on them: its clock may be wrong. One that says that something is over
+which is not open changes nothing. A poll is as old as its beginning: what was
+raised or cleared since then it leaves alone.
 """
 
 from collections import abc as _abc
