@@ -15,11 +15,12 @@ from delphis.cli.options import Command, settings_of
 from services.importing.errors import SourceFault
 
 if TYPE_CHECKING:
+    from delphis.alert.v1 import snmp_config_pb2
     from delphis.inventory.v1 import inventory_pb2
     from services.importing.report import Report
     from services.importing.source_url import SourceUrl
     from services.importing.storages import Planned
-    from services.importing.transfer import Import
+    from services.importing.transfer import Import, PutSnmp
 
 ENVIRONMENT = "DELPHIS_DELFIN_URL"
 _STDIN = "-"
@@ -93,7 +94,23 @@ def import_delfin(
                     raise
                 raise Refused(failure.reason, failure.message) from None
 
-        _run(storages, call, report, as_json=settings.json)
+        def put_snmp(request: snmp_config_pb2.PutSnmpConfigRequest) -> None:
+            from delphis.alert.v1 import snmp_config_pb2 as snmp
+            from delphis.alert.v1 import snmp_config_pb2_grpc
+            from services.importing.transfer import Refused
+
+            configs = snmp_config_pb2_grpc.SnmpConfigServiceStub(connection.channel)
+            try:
+                connection.call(configs.GetSnmpConfig, snmp.GetSnmpConfigRequest(storage_id=request.storage_id))
+            except CallFailed as failure:
+                if failure.reason != "ALERT_SOURCE_NOT_FOUND":
+                    raise Refused(failure.reason, failure.message) from None
+                try:
+                    connection.call(configs.PutSnmpConfig, request)
+                except CallFailed as refusal:
+                    raise Refused(refusal.reason, refusal.message) from None
+
+        _run(storages, call, put_snmp, report, as_json=settings.json)
     if not report.complete:
         ctx.exit(REFUSED)
 
@@ -152,7 +169,7 @@ def _read(
     return storages, report
 
 
-def _run(storages: Sequence[Planned], call: Import, report: Report, *, as_json: bool) -> None:
+def _run(storages: Sequence[Planned], call: Import, put_snmp: PutSnmp, report: Report, *, as_json: bool) -> None:
     """Imports, and tells: people line by line, programs at the end; also where the server goes away meanwhile."""
     from services.importing.report import SYNC_NOTE, TLS_NOTE, document, ending, line
     from services.importing.transfer import Outcome, transfer
@@ -160,7 +177,7 @@ def _run(storages: Sequence[Planned], call: Import, report: Report, *, as_json: 
     if not as_json:
         click.echo(f"From {report.source} to {report.server}\n")
     try:
-        for result in transfer(storages, call, dry_run=report.dry_run):
+        for result in transfer(storages, call, put_snmp, dry_run=report.dry_run):
             report.results.append(result)
             if not as_json:
                 for text in line(result):

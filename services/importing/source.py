@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, Unicode, cast, column, func, inspect, literal, null, select, table
 from sqlalchemy import true as always
@@ -14,7 +14,15 @@ from sqlalchemy.sql.expression import ColumnElement, TableClause
 from services.importing import tables
 from services.importing.errors import SourceFault
 from services.importing.source_url import SourceUrl
-from services.importing.tables import ACCESS_COLUMNS, ACCESS_INFO, NEEDED, STORAGE_COLUMNS, STORAGES
+from services.importing.tables import (
+    ACCESS_COLUMNS,
+    ACCESS_INFO,
+    ALERT_COLUMNS,
+    ALERT_SOURCE,
+    NEEDED,
+    STORAGE_COLUMNS,
+    STORAGES,
+)
 
 COUNTED = 100_000
 """Rows of a table that isn't taken are counted so far."""
@@ -25,10 +33,11 @@ Values = dict[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A storage of Delfin's, with the row of its access info; None where it has none."""
+    """A storage of Delfin's, with the rows of its access info and SNMP settings; None where it has none."""
 
     storage: Values
     access: Values | None
+    alert_source: Values | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +77,18 @@ class Source:
             if missing := [each for each in needed if each not in self._columns[name]]:
                 raise _foreign(f"its table {name} has no column {', '.join(missing)}")
         self._others = sorted(names - {STORAGES, ACCESS_INFO})
+        if ALERT_SOURCE in names:
+            present = [column["name"] for column in inspector.get_columns(ALERT_SOURCE)]
+            if "storage_id" in present:
+                self._columns[ALERT_SOURCE] = present
+                self._others.remove(ALERT_SOURCE)
 
     def read(self) -> Content:
         """The storages in the order in which they were registered, and what is left behind."""
         content = Content()
         deleted = doubled = 0
         known: set[str] = set()
+        alert_sources = self._alert_sources()
         for found in self._rows():
             storage_id = found.storage["id"] or ""
             if is_deleted(found.storage):
@@ -82,7 +97,7 @@ class Source:
                 doubled += 1
             else:
                 known.add(storage_id)
-                content.storages.append(found)
+                content.storages.append(replace(found, alert_source=alert_sources.pop(storage_id, None)))
         content.storages.sort(key=lambda found: (found.storage["created_at"] or "", found.storage["id"] or ""))
         content.left += _some(
             f"storages that were removed in Delfin (table {STORAGES})", deleted, "they are gone there"
@@ -92,6 +107,9 @@ class Source:
             f"access infos without a storage (table {ACCESS_INFO})",
             self._orphans(),
             "the storages are gone",
+        )
+        content.left += _some(
+            f"SNMP settings without a storage (table {ALERT_SOURCE})", len(alert_sources), "the storages are gone"
         )
         content.left += self._left_columns()
         content.left += self._left_tables()
@@ -109,6 +127,17 @@ class Source:
             found: Values = dict(zip(STORAGE_COLUMNS, values[:width], strict=True))
             of_access: Values = dict(zip(ACCESS_COLUMNS, values[width:], strict=True))
             yield Found(found, of_access if of_access["storage_id"] is not None else None)
+
+    def _alert_sources(self) -> dict[str, Values]:
+        """The SNMP settings by storage."""
+        if ALERT_SOURCE not in self._columns:
+            return {}
+        _, columns = self._texts(ALERT_SOURCE, ALERT_COLUMNS)
+        rows = (
+            dict(zip(ALERT_COLUMNS, (value if value is None else str(value) for value in row), strict=True))
+            for row in self._connection.execute(select(*columns))
+        )
+        return {row["storage_id"] or "": row for row in rows}
 
     def _texts(self, name: str, wanted: Sequence[str]) -> tuple[TableClause, list[ColumnElement[str]]]:
         """A table, and its wanted columns as texts: NULL where this database doesn't have one."""

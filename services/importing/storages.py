@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, replace
 
+from delphis.alert.v1 import snmp_config_pb2
 from delphis.inventory.v1 import inventory_pb2
 from delphis.type.v1 import access_pb2, storage_pb2
 from services.importing.access import add_access
+from services.importing.alert_sources import snmp_config
 from services.importing.errors import Untakeable
 from services.importing.source import Found
 
@@ -44,6 +46,8 @@ class Planned:
     request: inventory_pb2.ImportStorageRequest | None = None
     problem: str = ""
     notes: tuple[str, ...] = ()
+    snmp: snmp_config_pb2.PutSnmpConfigRequest | None = None
+    """Its SNMP settings, where it has some that can be told."""
 
 
 def planned(found: Found, tls: Tls) -> Planned:
@@ -60,7 +64,13 @@ def planned(found: Found, tls: Tls) -> Planned:
     except Untakeable as problem:
         return replace(plan, problem=f"{problem}.")
     tls.apply(request)
-    return replace(plan, request=request, notes=tuple(notes))
+    snmp: snmp_config_pb2.PutSnmpConfigRequest | None = None
+    if found.alert_source is not None:
+        try:
+            snmp = snmp_config(found.alert_source)
+        except Untakeable as problem:
+            notes.append(f"its SNMP settings are not taken: {problem}")
+    return replace(plan, request=request, notes=tuple(notes), snmp=snmp)
 
 
 def _request(found: Found) -> tuple[inventory_pb2.ImportStorageRequest, list[str]]:

@@ -11,6 +11,10 @@ STORAGE_COLUMNS = (
     *("deleted", "deleted_at", "created_at"),
 )
 ACCESS_COLUMNS = ("storage_id", "storage_name", "vendor", "model", "rest", "ssh", "cli", "smis", "extra_attributes")
+ALERT_COLUMNS = (
+    *("storage_id", "host", "version", "community_string", "username", "security_level", "auth_key", "auth_protocol"),
+    *("privacy_protocol", "privacy_key", "engine_id", "port", "context_name", "retry_num", "expiration"),
+)
 NEEDED = {STORAGES: ("id",), ACCESS_INFO: ("storage_id", "vendor", "model")}
 
 ORDER_COLUMN = "created_at"
@@ -38,7 +42,6 @@ _LEFT_TABLES = {
         ),
         f"{_SYNCED}, with new ids",
     ),
-    ALERT_SOURCE: "SNMP settings are not taken yet; keep Delfin's database until alerts are served here",
     "tasks": "performance collection is set up from what the drivers announce",
     "failed_tasks": "belong to Delfin's own collection",
 }

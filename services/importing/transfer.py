@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from delphis.alert.v1 import snmp_config_pb2
 from delphis.inventory.v1 import inventory_pb2
 from services.importing.storages import Planned
 
@@ -43,7 +44,11 @@ Import = Callable[[inventory_pb2.ImportStorageRequest], inventory_pb2.ImportStor
 """The call of the inventory. Raises Refused."""
 
 
-def transfer(storages: Iterable[Planned], call: Import, *, dry_run: bool) -> Iterator[Result]:
+PutSnmp = Callable[[snmp_config_pb2.PutSnmpConfigRequest], None]
+"""Puts SNMP settings, unless the storage has some. Raises Refused."""
+
+
+def transfer(storages: Iterable[Planned], call: Import, put_snmp: PutSnmp, *, dry_run: bool) -> Iterator[Result]:
     """Imports the storages; each result as soon as it is known."""
     for planned in storages:
         if planned.request is None:
@@ -55,8 +60,20 @@ def transfer(storages: Iterable[Planned], call: Import, *, dry_run: bool) -> Ite
         except Refused as refused:
             yield Result(planned, Outcome.FAILED, refused.reason, str(refused))
             continue
+        told = () if dry_run else _snmp_told(planned, put_snmp)
         if not answer.imported:
-            yield Result(planned, Outcome.EXISTS)
+            yield Result(planned, Outcome.EXISTS, warnings=told)
             continue
         outcome = Outcome.WOULD_IMPORT if dry_run else Outcome.IMPORTED
-        yield Result(planned, outcome, warnings=(*planned.notes, *answer.warnings))
+        yield Result(planned, outcome, warnings=(*planned.notes, *answer.warnings, *told))
+
+
+def _snmp_told(planned: Planned, put_snmp: PutSnmp) -> tuple[str, ...]:
+    """Takes the SNMP settings along; what the operator should know where that fails. Repeating the import repeats it."""
+    if planned.snmp is None:
+        return ()
+    try:
+        put_snmp(planned.snmp)
+    except Refused as refused:
+        return (f"its SNMP settings are not taken: {refused}",)
+    return ()

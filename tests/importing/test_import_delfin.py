@@ -54,7 +54,9 @@ def test_a_fleet_moves_over(core: Up, delfin: Delfin) -> None:
     delfin.storage(deleted=False, deleted_at=delfin.at)
     delfin.access(str(uuid.uuid4()), rest=rest(3))
     delfin.add(volumes, *({"id": str(uuid.uuid4()), "storage_id": first} for _ in range(3)))
-    delfin.add(alert_source, {"storage_id": first, "host": "127.31.0.1", "community_string": encoded()})
+    community = {"version": "SNMPv2c", "community_string": encoded("sentinel-community"), "port": 1161}
+    delfin.add(alert_source, {"storage_id": first, "host": "127.31.0.1", **community})
+    delfin.add(alert_source, {"storage_id": second, "host": "127.31.0.2", "version": "SNMPv4"})
     delfin.add(tasks, {"id": 1, "storage_id": first, "method": "delfin.task"})
     path = Path(delfin.engine.url.database or "")
     before = hashlib.sha256(path.read_bytes()).digest()
@@ -71,7 +73,10 @@ def test_a_fleet_moves_over(core: Up, delfin: Delfin) -> None:
     assert "storages that were removed in Delfin (table storages), 2 rows: they are gone there" in moved.out
     assert "access infos without a storage (table access_info), 1 row" in moved.out
     assert "table volumes, 3 rows: the first sync reads it" in moved.out
-    assert "table alert_source, 1 row: SNMP settings are not taken yet" in moved.out
+    assert "its SNMP settings are not taken: its version is none of" in moved.out
+    config = core.get(f"/v1/storages/{first}/snmp-config")
+    assert (config["host"], config["version"], config["port"]) == ("127.31.0.1", "SNMPv2c", 1161)
+    assert core.ask("GET", f"/v1/storages/{second}/snmp-config").status == 404
     assert "table tasks, 1 row" in moved.out
     assert "storages.status, total_capacity, used_capacity" in moved.out
     assert "--array-tls off" in moved.out
