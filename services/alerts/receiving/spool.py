@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 START: Final = Position(0, 0)
 _CHUNK = 256 * 1024
 _SECOND = 1_000_000_000
+_GONE = (errno.ENOENT, errno.EIO)
+"""What no later try mends."""
 
 
 class Spool:
@@ -122,7 +125,7 @@ class Spool:
         """Keeps datagrams; says of each whether it is safe now."""
         records = [packed(datagram) for datagram in batch]
         safe = [True] * len(batch)
-        # Only where less is free than the whole spool may hold, some source can hold more than that.
+        # Below this no source can hold more than is free, whoever has what.
         if self._bytes * 2 + sum(map(len, records)) > self._most_bytes:
             safe = self._shared(batch, records)
         chosen = records if all(safe) else [record for record, kept in zip(records, safe, strict=True) if kept]
@@ -211,7 +214,9 @@ class Spool:
 
     def _begin_segment(self) -> None:
         self._finish()
-        path = self._folder / name_of(self._next)
+        number = self._next
+        self._next += 1  # even where this fails: what can't be removed afterwards keeps its number
+        path = self._folder / name_of(number)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             self._put(descriptor, MARK, 0)
@@ -221,9 +226,8 @@ class Spool:
                 path.unlink()
             raise
         self._writing = descriptor
-        self._segments.append(Segment(self._next, path, BEGIN, time.time_ns()))
+        self._segments.append(Segment(number, path, BEGIN, time.time_ns()))
         self._bytes += BEGIN
-        self._next += 1
 
     def _finish(self) -> None:
         if self._writing is not None:
@@ -304,7 +308,10 @@ class Spool:
         try:
             buffer = os.pread(self._descriptor(segment), min(wanted, max(_CHUNK, largest())), offset)
         except OSError as problem:
-            raise SpoolUnusable(f"{segment.path} can't be read: {problem}.") from problem
+            if problem.errno not in _GONE:
+                raise SpoolUnusable(f"{segment.path} can't be read: {problem}.") from problem
+            self._skip(segment, offset, str(problem))
+            return Position(segment.number, offset)
         at, size, number = 0, len(buffer), segment.number
         try:
             while len(found) < most and at < size:
@@ -318,13 +325,17 @@ class Spool:
             if size == 0:
                 raise Damaged
         except Damaged:
-            self._counters.corrupt += 1
-            log.error("%s is damaged at octet %d; the rest of it is skipped", segment.path, offset + at)
-            if self._writing is not None and segment is self._segments[-1]:
-                self._finish()
-            self._bytes -= segment.size - (offset + at)
-            segment.size = offset + at
+            self._skip(segment, offset + at, "no whole record")
         return Position(number, offset + at)
+
+    def _skip(self, segment: Segment, offset: int, problem: str) -> None:
+        """Ends a segment where it can't be read any further."""
+        self._counters.corrupt += 1
+        log.error("%s is damaged at octet %d, the rest of it is skipped: %s", segment.path, offset, problem)
+        if segment is self._segments[-1]:
+            self._finish()
+        self._bytes -= segment.size - offset
+        segment.size = offset
 
     def _descriptor(self, segment: Segment) -> int:
         if self._reading is not None:

@@ -133,6 +133,26 @@ def test_damage_in_the_middle_is_skipped_and_counted(tmp_path: Path) -> None:
         assert counters.corrupt == 1
 
 
+def test_a_file_that_vanished_is_skipped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    counters = Counters()
+    with Spool(tmp_path, counters=counters, segment_bytes=500) as spool:
+        for number in range(30):
+            spool.append([datagram(number)])
+        files = sorted(tmp_path.glob("*.spool"))
+        files[1].unlink()
+        found = everything(spool)
+        assert 0 < 30 - len(found) < 10
+        assert found[-1] == 29
+        files[-1].unlink()
+        assert spool.append([datagram(30)]) == [True]  # into the file that has no name any more
+        spool.release(spool.read(START, 1)[-1].position)
+        everything(spool)
+        spool.append([datagram(31)])
+        assert everything(spool)[-1] == 31
+        assert counters.corrupt == 2
+        assert "damaged at octet" in caplog.text
+
+
 @given(st.binary(max_size=200))
 def test_noise_is_no_record(noise: bytes) -> None:
     with suppress(Damaged):
