@@ -69,7 +69,7 @@ def transfer(storages: Iterable[Planned], call: Import, put_snmp: PutSnmp, *, dr
 
 
 def _snmp_told(planned: Planned, put_snmp: PutSnmp) -> tuple[str, ...]:
-    """Takes the SNMP settings along; what the operator should know where that fails. Repeating the import repeats it."""
+    """Takes the SNMP settings along; what the operator should know where that fails. The next import tries again."""
     if planned.snmp is None:
         return ()
     try:
