@@ -13,24 +13,29 @@ from typing import Any
 from services.alerts.settings import AlertsSettings
 from services.app import banner
 from services.app.child_process import Program
-from services.app.datadir import ALERTS, DataDir
+from services.app.datadir import ALERTS, TELEMETRY, DataDir
 from services.app.listen import check_traps
 from services.app.parent import Parent
 from services.app.settings import CoreSettings, sqlite_url
+from services.telemetry.settings import TelemetrySettings
 
 # sockaddr_un has 108 bytes, one of them the final zero.
 _MAX_PATH = 107
 _LONGEST_NAME = len("/telemetry.sock")
 
 
-def run(core: CoreSettings, trap_listen: Sequence[str]) -> int:
+def run(core: CoreSettings, trap_listen: Sequence[str], *, telemetry: bool) -> int:
     """Runs until told to stop; the exit code. StartFailure where the data folder can't be used."""
     traps = check_traps(trap_listen, auth=core.auth)
     folder = DataDir(Path(core.data_dir))
     alerts_folder = DataDir(Path(core.data_dir), ALERTS)
-    with folder, alerts_folder, _sockets(Path(core.data_dir)) as sockets:
+    telemetry_folder = DataDir(Path(core.data_dir), TELEMETRY)
+    with folder, alerts_folder, telemetry_folder, _sockets(Path(core.data_dir)) as sockets:
         core = dataclasses.replace(
-            core, internal_listen=f"unix:{sockets}/core.sock", alerts=f"unix:{sockets}/alerts.sock"
+            core,
+            internal_listen=f"unix:{sockets}/core.sock",
+            alerts=f"unix:{sockets}/alerts.sock",
+            telemetry=f"unix:{sockets}/telemetry.sock" if telemetry else None,
         )
         alerts = AlertsSettings(
             data_dir=core.data_dir,
@@ -42,7 +47,14 @@ def run(core: CoreSettings, trap_listen: Sequence[str]) -> int:
             trap_fallback=not trap_listen,
             log_format=core.log_format,
         )
-        programs = (
+        metrics = TelemetrySettings(
+            data_dir=core.data_dir,
+            database=_database_of(core, "telemetry"),
+            grpc_listen=f"unix:{sockets}/telemetry.sock",
+            inventory=f"unix:{sockets}/core.sock",
+            log_format=core.log_format,
+        )
+        programs = [
             Program(
                 "core",
                 "services.app.core",
@@ -56,14 +68,23 @@ def run(core: CoreSettings, trap_listen: Sequence[str]) -> int:
                 lambda token: dataclasses.replace(alerts, service_token_fd=token).to_json(),
                 keep=(folder.lock_fd, alerts_folder.lock_fd),
             ),
-        )
+        ]
+        if telemetry:
+            programs.append(
+                Program(
+                    "telemetry",
+                    "services.app.telemetry",
+                    lambda token: dataclasses.replace(metrics, service_token_fd=token).to_json(),
+                    keep=(folder.lock_fd, telemetry_folder.lock_fd),
+                )
+            )
 
         told: list[dict[str, Any]] = []
 
         def ready(name: str, where: dict[str, Any]) -> None:
             if name == "core":
                 banner.show(core, where)
-            elif where not in told[-1:]:  # else it is back where it was
+            elif name == "alerts" and where not in told[-1:]:  # else it is back where it was
                 told.append(where)
                 banner.show_traps(core.log_format, where)
 

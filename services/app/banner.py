@@ -8,6 +8,7 @@ from typing import Any
 
 from services.alerts.settings import AlertsSettings
 from services.app.settings import CoreSettings
+from services.telemetry.settings import TelemetrySettings
 
 
 def show(settings: CoreSettings, ready: dict[str, Any]) -> None:
@@ -37,6 +38,17 @@ def show_alerts(settings: AlertsSettings, ready: dict[str, Any]) -> None:
         return
     lines = [f"Delphis {ready['version']}: the alerts service is ready.", f"  gRPC      {ready['grpc']}"]
     lines += [f"  core      {settings.inventory}", _traps(ready), f"  data      {settings.data_dir}"]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def show_telemetry(settings: TelemetrySettings, ready: dict[str, Any]) -> None:
+    """What `serve telemetry` says when it is ready."""
+    if settings.log_format == "json":
+        print(json.dumps({"ready": ready}), flush=True)
+        return
+    lines = [f"Delphis {ready['version']}: the telemetry service is ready.", f"  gRPC      {ready['grpc']}"]
+    lines += [f"  core      {settings.inventory}", f"  data      {settings.data_dir}"]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 

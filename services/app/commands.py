@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from services.app.failure import StartFailure
-from services.app.options import alerts_options, backend_options, core_options, store_options, trap_options
+from services.app.options import (
+    alerts_options,
+    backend_options,
+    core_options,
+    store_options,
+    telemetry_options,
+    trap_options,
+)
 from services.app.settings import CoreSettings, default_data_dir, sqlite_url
 
 if TYPE_CHECKING:
     from services.alerts.settings import AlertsSettings
+    from services.telemetry.settings import TelemetrySettings
 
 
 def _fail(failure: StartFailure) -> None:
@@ -37,6 +45,8 @@ def _settings(options: dict[str, Any], *, auth: str, demo: bool = False) -> Core
         service_token_file=options.get("token_file"),
         alerts=options.get("alerts"),
         alerts_ca=_absolute_file(options.get("alerts_ca")),
+        telemetry=options.get("telemetry"),
+        telemetry_ca=_absolute_file(options.get("telemetry_ca")),
         tls_certificate=options["tls_certificate"],
         tls_key=options["tls_key"],
         backends=options["backends"],
@@ -77,6 +87,8 @@ def _check_listen(settings: CoreSettings) -> None:
             raise StartFailure("--lease-listen needs --lease-tls: the certificate that hosts are shown.")
     if settings.alerts is not None:
         check_peer("--alerts", settings.alerts, settings.alerts_ca, settings.service_token_file)
+    if settings.telemetry is not None:
+        check_peer("--telemetry", settings.telemetry, settings.telemetry_ca, settings.service_token_file)
     check_pair(settings.tls_certificate, settings.tls_key)
 
 
@@ -92,14 +104,15 @@ def _check_listen(settings: CoreSettings) -> None:
     help="Whether callers need a token. `none` is for this machine alone.",
 )
 @click.option("--demo", is_flag=True, help="Register three generated arrays to look at.")
-def up(auth: str, demo: bool, **options: Any) -> None:
+@click.option("--no-telemetry", is_flag=True, help="Collect no metrics: the telemetry process is not started.")
+def up(auth: str, demo: bool, no_telemetry: bool, **options: Any) -> None:
     """Run all of Delphis on this machine."""
     from services.app.all import run
 
     settings = _settings(options, auth=auth, demo=demo)
     try:
         _check_listen(settings)
-        code = run(settings, options["trap_listen"])
+        code = run(settings, options["trap_listen"], telemetry=not no_telemetry)
     except StartFailure as failure:
         _fail(failure)
         return
@@ -127,6 +140,10 @@ def serve() -> None:
 @click.option("--alerts", metavar="ADDRESS", help="Where the alerts process serves gRPC: HOST:PORT or unix:PATH.")
 @click.option(
     "--alerts-ca", type=click.Path(dir_okay=False, exists=True), help="CA of its certificate: speak TLS with it."
+)
+@click.option("--telemetry", metavar="ADDRESS", help="Where the telemetry process serves gRPC.")
+@click.option(
+    "--telemetry-ca", type=click.Path(dir_okay=False, exists=True), help="CA of its certificate: speak TLS with it."
 )
 def serve_core(auth: str, **options: Any) -> None:
     """The inventory, with registry, router and gateway."""
@@ -187,6 +204,49 @@ def _alerts_settings(options: dict[str, Any]) -> AlertsSettings:
         key_file=options["key_file"],
         trap_listen=check_traps(options["trap_listen"], auth="token"),
         trap_fallback=not options["trap_listen"],
+        service_token_file=options["token_file"],
+        tls_certificate=options["tls_certificate"],
+        tls_key=options["tls_key"],
+        log_format=options["log_format"],
+    )
+
+
+@serve.command("telemetry")
+@store_options
+@telemetry_options
+def serve_telemetry(**options: Any) -> None:
+    """The telemetry service."""
+    from services.app.banner import show_telemetry
+    from services.app.datadir import TELEMETRY, DataDir
+
+    try:
+        settings = _telemetry_settings(options)
+        folder = DataDir(Path(settings.data_dir), TELEMETRY)
+    except StartFailure as failure:
+        _fail(failure)
+        return
+    from services.app.child import run_process
+    from services.app.telemetry import open_telemetry
+
+    with folder:
+        sys.exit(run_process(settings, open_telemetry, lambda ready: show_telemetry(settings, ready)))
+
+
+def _telemetry_settings(options: dict[str, Any]) -> TelemetrySettings:
+    from services.app.listen import check_pair, check_peer, parse_address
+    from services.telemetry.settings import TelemetrySettings
+
+    data_dir = Path(options["data_dir"]).absolute()
+    if not options["grpc_listen"].startswith("unix:"):
+        parse_address(options["grpc_listen"], "--grpc-listen")
+    check_pair(options["tls_certificate"], options["tls_key"])
+    check_peer("--inventory", options["inventory"], options["inventory_ca"], options["token_file"])
+    return TelemetrySettings(
+        data_dir=str(data_dir),
+        database=options["database"] or sqlite_url(data_dir, "telemetry"),
+        grpc_listen=options["grpc_listen"],
+        inventory=options["inventory"],
+        inventory_ca=_absolute_file(options["inventory_ca"]),
         service_token_file=options["token_file"],
         tls_certificate=options["tls_certificate"],
         tls_key=options["tls_key"],

@@ -9,7 +9,7 @@ from typing import Self
 
 from services.app.failure import StartFailure
 
-CORE, ALERTS = "lock", "alerts.lock"
+CORE, ALERTS, TELEMETRY = "lock", "alerts.lock", "telemetry.lock"
 """The files that are locked, by what a folder is used for."""
 
 

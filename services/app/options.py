@@ -8,7 +8,13 @@ from typing import Any, TypeVar
 
 import click
 
-from services.app.settings import DEFAULT_ALERTS_GRPC, DEFAULT_GRPC, DEFAULT_HTTP, default_data_dir
+from services.app.settings import (
+    DEFAULT_ALERTS_GRPC,
+    DEFAULT_GRPC,
+    DEFAULT_HTTP,
+    DEFAULT_TELEMETRY_GRPC,
+    default_data_dir,
+)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -119,11 +125,21 @@ def core_options(command: Command) -> Command:
 
 def alerts_options(command: Command) -> Command:
     """The options of `serve alerts` alone."""
+    return _beside_core(command, DEFAULT_ALERTS_GRPC)
+
+
+def telemetry_options(command: Command) -> Command:
+    """The options of `serve telemetry` alone."""
+    return _beside_core(command, DEFAULT_TELEMETRY_GRPC)
+
+
+def _beside_core(command: Command, listen: str) -> Command:
+    """The options of a process that the core relays to, and that calls the core."""
     return _with(
         command,
         click.option(
             "--grpc-listen",
-            default=DEFAULT_ALERTS_GRPC,
+            default=listen,
             show_default=True,
             metavar="ADDRESS",
             help="HOST:PORT or unix:PATH for gRPC, which the core alone calls.",

@@ -10,6 +10,7 @@ from pathlib import Path
 DEFAULT_HTTP = "127.0.0.1:8190"
 DEFAULT_GRPC = "127.0.0.1:8191"
 DEFAULT_ALERTS_GRPC = "127.0.0.1:8195"
+DEFAULT_TELEMETRY_GRPC = "127.0.0.1:8196"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,10 @@ class CoreSettings:
     alerts: str | None = None
     """gRPC address of the alerts process, whose methods the core relays; None: it serves none of them."""
     alerts_ca: str | None = None
+    """CA of its certificate; None: it is called in plain text."""
+    telemetry: str | None = None
+    """gRPC address of the telemetry process, as `alerts`."""
+    telemetry_ca: str | None = None
     """CA of its certificate; None: it is called in plain text."""
     backends: tuple[str, ...] = ()
     """Services of others behind the gateway, as NAME=ADDRESS."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from delphis.alert.v1 import alert_pb2, delivery_pb2, snmp_config_pb2, trap_pb2
+from delphis.telemetry.v1 import telemetry_pb2
 from services.app import health, version
 from services.app.failure import StartFailure
 from services.app.settings import CoreSettings
@@ -48,6 +49,10 @@ ALERT_SERVICES = [
     for module in (alert_pb2, delivery_pb2, snmp_config_pb2, trap_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
+# SinkService is not served yet.
+TELEMETRY_SERVICES = [
+    telemetry_pb2.DESCRIPTOR.services_by_name[name] for name in ("MetricService", "CollectionService")
+]
 _ANY_STORAGE = statement(select(storages.c.no).limit(1))
 
 
@@ -76,9 +81,15 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
         router = Router(registry, access)
         token = _service_token(settings)
         authenticator = TokenAuthenticator(store, service_token=token) if settings.auth == "token" else None
-        alerts = _relay_to_alerts(settings, token)
-        if alerts is not None:
-            stack.push_async_callback(alerts.close)
+        alerts = _relay("alerts", settings.alerts, settings.alerts_ca, token)
+        telemetry = _relay("telemetry", settings.telemetry, settings.telemetry_ca, token)
+        relays = {
+            prefix: relay
+            for prefix, relay in (("delphis.alert.", alerts), ("delphis.telemetry.", telemetry))
+            if relay is not None
+        }
+        for relay in relays.values():
+            stack.push_async_callback(relay.close)
         inventory = Inventory(
             store,
             router,
@@ -103,20 +114,22 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
         )
         if alerts is not None:
             served = (*served, *alerts.methods(ALERT_SERVICES))
+        if telemetry is not None:
+            served = (*served, *telemetry.methods(TELEMETRY_SERVICES))
 
         def away(service: str) -> bool:
-            return service.startswith("delphis.alert.") and alerts is not None and not alerts.connected
+            return any(service.startswith(prefix) and not relay.connected for prefix, relay in relays.items())
 
         methods = MethodTable((*served, *version.methods(served), *health.methods(store, _ANY_STORAGE, served, away)))
         pipeline = Pipeline(methods, authenticator or AnonymousAdmin(), inventory.audit)
         yield Core(pipeline, Reflection(methods.services()), token)
 
 
-def _relay_to_alerts(settings: CoreSettings, token: str) -> Relay | None:
-    if settings.alerts is None:
+def _relay(name: str, address: str | None, ca: str | None, token: str) -> Relay | None:
+    if address is None:
         return None
     try:
-        return Relay("alerts", Peer("--alerts", settings.alerts, settings.alerts_ca).channel(), token)
+        return Relay(name, Peer(f"--{name}", address, ca).channel(), token)
     except PeerError as error:
         raise StartFailure(str(error)) from error
 

@@ -59,6 +59,7 @@ class Up:
         command: tuple[str, ...] = ("up",),
         http: bool = True,
         program: str = DELPHIS,
+        telemetry: bool = False,
     ) -> None:
         self.folder = folder
         self.data_dir = folder / "data"
@@ -67,6 +68,8 @@ class Up:
             arguments += ["--data-dir", str(self.data_dir), "--grpc-listen", "127.0.0.1:0"]
         if "up" in command and "--trap-listen" not in options:
             arguments += ["--trap-listen", "127.0.0.1:0"]
+        if "up" in command and not telemetry:
+            arguments.append("--no-telemetry")
         arguments += ["--http-listen", "127.0.0.1:0", *options]
         environment = {
             **os.environ,
