@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 
+from delphis.sdk.certificates import deployment
 from tests.support.stores import postgres_cluster
 from tests.support.up import DELPHIS, Up, alive, up, wait_for
 
@@ -161,6 +163,15 @@ class Alone:
                 stderr=log,
             )
 
+    def address(self) -> str:
+        """Where it serves gRPC, as soon as it says so."""
+
+        def said() -> str:
+            found = re.search(r"(?m)^  gRPC +(\S+)$", self.log.read_text())
+            return found[1] if found else ""
+
+        return wait_for("gRPC address", said, 30.0)
+
     def stop(self) -> None:
         self.process.terminate()
         assert self.process.wait(30) == 0, self.log.read_text()
@@ -185,6 +196,44 @@ def test_each_alone_on_one_database(tmp_path: Path, request: pytest.FixtureReque
         assert second.process.wait(40) == 2
         assert "another process writes to the alerts schema" in second.log.read_text()
         assert serves(core_at, ALERT_SERVICE)
+    finally:
+        for process in reversed(running):
+            process.stop()
+
+
+def code_of_list(address: str, token: str) -> grpc.StatusCode:
+    """How ListAlerts ends; it waits a moment for a connection that is about to come."""
+    with grpc.insecure_channel(address) as channel:
+        lists: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{ALERT_SERVICE}/ListAlerts")
+        try:
+            lists(b"", timeout=10.0, metadata=(("authorization", f"Bearer {token}"),))
+        except grpc.RpcError as error:
+            return error.code()
+    return grpc.StatusCode.OK
+
+
+def test_the_core_reaches_alerts_over_tls_and_no_other(tmp_path: Path) -> None:
+    ours, others = tmp_path / "tls", tmp_path / "other-tls"
+    for folder in (ours, others):
+        assert deployment([f"--core={folder}/core", f"--driver=localhost={folder}/alerts"]) == 0
+    token, core_at = str(token_file(tmp_path)), f"unix:{tmp_path}/core.sock"
+    certificate = ("--tls-certificate", f"{ours}/alerts/tls.pem", "--tls-key", f"{ours}/alerts/tls.key")
+    to_core = ("--grpc-listen", "127.0.0.1:0", "--inventory", core_at, "--trap-listen", "127.0.0.1:0")
+    common = ("--token-file", token, "--data-dir")
+    running = [Alone(tmp_path, {}, "alerts", *to_core, *certificate, *common, str(tmp_path / "a"))]
+    try:
+        port = running[0].address().rpartition(":")[2]
+        listen = ("--grpc-listen", core_at, "--http-listen", "127.0.0.1:0", "--alerts", f"localhost:{port}")
+        for folder, trusted in ((ours, True), (others, False)):
+            running.append(
+                Alone(tmp_path, {}, "core", *listen, f"--alerts-ca={folder}/core/ca.pem", *common, f"{tmp_path}/c")
+            )
+            wait_for("core", lambda: serves(core_at), 30.0)
+            if trusted:
+                wait_for("alerts through the core", lambda: serves(core_at, ALERT_SERVICE))
+            else:
+                assert not serves(core_at, ALERT_SERVICE)
+            running.pop().stop()
     finally:
         for process in reversed(running):
             process.stop()
