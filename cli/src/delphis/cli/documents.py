@@ -153,11 +153,23 @@ class Reader:
             name = f"{field.json_name}{_FROM}"
             raise self.wrong(place, f"no secret may stand in this file: say {name}: {{env: NAME}} or {{file: PATH}}")
         if cells.is_repeated(field):
-            raise self.wrong(place, "can't be set here")
+            self._extend(message, field, value, place)
+            return
         if field.message_type is not None:
             self._fill_message(getattr(message, field.name), value, place)
             return
         setattr(message, field.name, self._scalar(field, value, place))
+
+    def _extend(self, message: Message, field: FieldDescriptor, value: Any, place: str) -> None:
+        if not isinstance(value, list):
+            raise self.wrong(place, "must be a list")
+        items = getattr(message, field.name)
+        for number, item in enumerate(value):
+            where = f"{place}[{number}]"
+            if field.message_type is not None:
+                self._fill_message(items.add(), item, where)
+            else:
+                items.append(self._scalar(field, item, where))
 
     def _fill_message(self, message: Message, value: Any, place: str) -> None:
         if isinstance(message, Duration):

@@ -27,6 +27,8 @@ _RESOURCES = "delphis.cli.commands.resources"
 # name -> (where it is, what it does); the text stands here so that --help loads none of them.
 REMOTE = {
     "access": ("delphis.cli.commands.access:access", "Show and change how arrays are reached."),
+    "alert-sources": ("delphis.cli.commands.alert_sources:alert_sources", "Say where arrays' traps come from."),
+    "alerts": ("delphis.cli.commands.alerts:alerts", "Look at alerts, acknowledge and clear them."),
     "apply": ("delphis.cli.commands.fleet:apply", "Make the registered storages be as a file says."),
     "audit": ("delphis.cli.commands.audit:audit", "Look at who did what."),
     "changes": ("delphis.cli.commands.changes:changes", "Look at what changed on the arrays."),
@@ -36,9 +38,12 @@ REMOTE = {
     "drivers": ("delphis.cli.commands.drivers:drivers", "Look at drivers and the processes that serve them."),
     "jobs": ("delphis.cli.commands.jobs:jobs", "Look at syncs and removals, and wait for them."),
     "quarantines": ("delphis.cli.commands.drivers:quarantines", "Look at arrays that killed driver hosts."),
+    "receivers": ("delphis.cli.commands.receivers:receivers", "Say who is told about alerts."),
     "related": ("delphis.cli.commands.related:related", "Walk from a resource to what it lies on and what uses it."),
+    "silences": ("delphis.cli.commands.silences:silences", "Keep alerts from receivers for a time."),
     "storages": ("delphis.cli.commands.storages:storages", "Register, look at, sync and remove arrays."),
     "tokens": ("delphis.cli.commands.tokens:tokens", "Make and end tokens."),
+    "trap-receiver": ("delphis.cli.commands.traps:trap_receiver", "Show how the receiver of traps does."),
     "version": ("delphis.cli.commands.version:version", "Show the versions of this command and of the server."),
     "watch": ("delphis.cli.commands.changes:watch", "Print changes as they happen."),
     "whoami": ("delphis.cli.commands.tokens:whoami", "Show as whom the server knows you, and what you may do."),

@@ -16,7 +16,21 @@ if TYPE_CHECKING:
 
 Row = Sequence[str]
 
-GOOD = frozenset({"normal", "available", "ok", "online", "succeeded", "serving", "connected", "active"})
+GOOD = frozenset(
+    {
+        "normal",
+        "available",
+        "ok",
+        "cleared",
+        "reachable",
+        "configured",
+        "online",
+        "succeeded",
+        "serving",
+        "connected",
+        "active",
+    }
+)
 DOUBTFUL = frozenset(
     {
         *("degraded", "partial", "suspicious", "syncing", "running", "starting", "draining", "never", "waiting"),
@@ -26,7 +40,7 @@ DOUBTFUL = frozenset(
 BAD = frozenset(
     {
         *("error", "offline", "abnormal", "failed", "faulty", "fault", "disconnected", "dead", "quarantined"),
-        *("unreachable", "load_failed", "invalid", "removed", "deleted"),
+        *("unreachable", "open", "load_failed", "invalid", "removed", "deleted"),
     }
 )
 _STATUS_TITLES = ("STATUS", "STATE", "OUTCOME", "SYNC", "CONDITION")

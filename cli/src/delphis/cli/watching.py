@@ -1,4 +1,4 @@
-"""A stream of changes that goes on where it was when the server or the network comes back."""
+"""A stream of changes, or of events, that goes on where it was when the server or the network comes back."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import click
 import grpc
+from google.protobuf.message import Message
 
 from delphis.cli.connection import Connection
 from delphis.cli.failures import CallFailed, WrongSettings
-from delphis.inventory.v1 import change_pb2, change_pb2_grpc
+
+Item = TypeVar("Item", bound=Message)
 
 START = "start"
-"""The place before the oldest change that is kept."""
+"""The place before the oldest that is kept."""
 SILENCE = 60.0
 """Seconds without a sign of life after which the stream is given up; the server gives one every 15 s."""
 FIRST_PAUSE = 0.2
@@ -61,13 +64,16 @@ class Place:
             raise WrongSettings(f"--state-file {self._file} can't be written: {error.strerror}") from None
 
 
-class Watch:
-    """Iterates over the lists of changes that the server sends; `seen` moves the place behind the last one."""
+class Watch(Generic[Item]):
+    """Iterates over the lists of items that the server sends; `seen` moves the place behind the last one."""
 
     def __init__(
-        self, connection: Connection, request: change_pb2.WatchChangesRequest, place: Place, *, retry: bool
+        self, connection: Connection, method: Any, request: Message, items: str, place: Place, *, retry: bool
     ) -> None:
+        """`method` streams answers with a `resume_token` and lists `items`; the request has a `resume_token` too."""
         self._connection = connection
+        self._method = method
+        self._items = items
         self._request = request
         self._place = place
         self._retry = retry
@@ -77,14 +83,14 @@ class Watch:
         """What was iterated over is dealt with."""
         self._place.move(self._next)
 
-    def __iter__(self) -> Iterator[Sequence[change_pb2.Change]]:
+    def __iter__(self) -> Iterator[Sequence[Item]]:
         pause = FIRST_PAUSE
         while True:
             try:
                 for answer in self._answers():
                     pause = FIRST_PAUSE
                     self._next = answer.resume_token
-                    yield answer.changes
+                    yield getattr(answer, self._items)
             except CallFailed as failure:
                 if not self._retry or not (failure.server_is_away or failure.reason in _AGAIN):
                     raise
@@ -92,10 +98,9 @@ class Watch:
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _answers(self) -> Iterator[change_pb2.WatchChangesResponse]:
-        self._request.resume_token = self._place.token
-        stub = change_pb2_grpc.ChangeServiceStub(self._connection.channel)
-        call = self._connection.stream(stub.WatchChanges, self._request)
+    def _answers(self) -> Iterator[Any]:
+        setattr(self._request, "resume_token", self._place.token)  # noqa: B010 - their common type has no such field
+        call = self._connection.stream(self._method, self._request)
         alarm = Alarm(call)
         try:
             for answer in call:

@@ -103,7 +103,10 @@ def watch(
         request = change_pb2.WatchChangesRequest(kinds=[kind.replace("-", "_") for kind in kinds])
         if storage is not None:
             request.storage_id = storage_id(connection, storage)
-        watching = Watch(connection, request, place, retry=not no_retry)
+        stub = change_pb2_grpc.ChangeServiceStub(connection.channel)
+        watching: Watch[change_pb2.Change] = Watch(
+            connection, stub.WatchChanges, request, "changes", place, retry=not no_retry
+        )
         try:
             show(settings, watching, limit)
         finally:
@@ -111,7 +114,7 @@ def watch(
                 click.echo(f"To go on from here: delphis watch --resume {place.token}", err=True)
 
 
-def show(settings: Settings, watching: Watch, limit: int | None) -> None:
+def show(settings: Settings, watching: Watch[change_pb2.Change], limit: int | None) -> None:
     """Prints the changes; the place moves when they are printed."""
     if settings.output == "csv":
         click.echo(",".join(CSV_COLUMNS))
