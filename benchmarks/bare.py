@@ -2,8 +2,8 @@
 
 `python -m benchmarks.bare KIND SIZE [TO]` listens on a free port of 127.0.0.1, says which in its first line, and ends
 when its input ends. `http` answers SIZE bytes from memory, `hop` asks the gRPC server at TO for each request, `echo`
-answers gRPC calls with their own bytes, `relay` hands gRPC calls to the server at TO, `stream` answers each gRPC call
-with STREAMED messages of SIZE bytes.
+answers gRPC calls with their own bytes, `relay` hands gRPC calls of any method to the server at TO, `stream` answers
+each gRPC call with STREAMED messages of SIZE bytes.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ async def _grpc(answer: Callable[[bytes], Awaitable[bytes]]) -> None:
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         METHOD.rpartition("/")[2]: grpc.unary_unary_rpc_method_handler(serve)
     }
-    await _serve(handlers)
+    await _serve(grpc.method_handlers_generic_handler(METHOD.split("/")[1], handlers))
 
 
 async def _stream(content: bytes) -> None:
@@ -77,12 +77,32 @@ async def _stream(content: bytes) -> None:
             await context.write(content)
 
     handlers: dict[str, Any] = {STREAM.rpartition("/")[2]: grpc.unary_stream_rpc_method_handler(serve)}
-    await _serve(handlers)
+    await _serve(grpc.method_handlers_generic_handler(METHOD.split("/")[1], handlers))
 
 
-async def _serve(handlers: dict[str, Any]) -> None:
+class _Relay(grpc.GenericRpcHandler):
+    """Hands unary calls on."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
+        self._handlers: dict[str, Any] = {}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """The handler of a method."""
+        path = handler_call_details.method
+        if path not in self._handlers:
+            ask: Any = self._channel.unary_unary(path)
+
+            async def serve(body: bytes, context: object) -> Any:
+                return await ask(body, timeout=10)
+
+            self._handlers[path] = grpc.unary_unary_rpc_method_handler(serve)
+        return self._handlers[path]
+
+
+async def _serve(handler: grpc.GenericRpcHandler) -> None:
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(METHOD.split("/")[1], handlers),))
+    server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(port, flush=True)
@@ -104,13 +124,16 @@ async def main(kind: str, size: int, to: str) -> None:
         await (_http(same) if kind == "http" else _grpc(same))
         return
     async with grpc.aio.insecure_channel(to) as channel:
+        if kind == "relay":
+            await _serve(_Relay(channel))
+            return
         ask: Any = channel.unary_unary(METHOD)
 
         async def asked(body: bytes = content) -> bytes:
             answer: bytes = await ask(body, timeout=10)
             return answer
 
-        await (_http(asked) if kind == "hop" else _grpc(asked))
+        await _http(asked)
 
 
 if __name__ == "__main__":
