@@ -21,7 +21,9 @@ class Counters:
     accepted: int = 0
     """Datagrams that are safe in the spool."""
     kernel_drops: int = 0
-    """Datagrams that the kernel dropped since their socket was full. The sender's names aren't known."""
+    """Datagrams that the kernel dropped: since their socket was full, or since their source is held back."""
+    held_back: dict[str, float] = field(default_factory=dict)
+    """Sources that flood us at the moment, and the part of their datagrams that is let in."""
     overflow_dropped: int = 0
     """Accepted datagrams that were dropped unread, the oldest first, since the spool was full or they were too old."""
     share_refused: int = 0

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from services.alerts.receiving.counters import Counters
+from services.alerts.receiving.dam import Dam
 from services.alerts.receiving.pace import Pace
 from services.alerts.receiving.record import MOST_DATAGRAM, Datagram
-from services.alerts.receiving.sockets import TrapSocket, asked_at, kernel_drops, source_text
+from services.alerts.receiving.sockets import TrapSocket, asked_at, queues, source_text
 from services.alerts.receiving.spool import Spool
 from services.snmp import Inform, InformDesk, Kind, SnmpError, peek
 
@@ -21,7 +22,7 @@ TOO_MANY_QUESTIONS: Final = "too_many_questions"
 """Refused: informs or searches for our engine beyond what one source may ask. Who sends informs repeats them."""
 
 _ANCILLARY = 64
-_TICK = 1.0
+_TICK = 0.25
 _LOG_EVERY = 60.0
 _NANO = 1_000_000_000
 
@@ -46,6 +47,8 @@ class Receiver:
         self.counters = counters
         self._batch = batch
         self._questions = questions or Pace(500, 2_000)
+        self._dam = Dam(sockets)
+        self._sources: dict[str, int] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticking: asyncio.TimerHandle | None = None
         self._logged_at = 0.0
@@ -78,7 +81,7 @@ class Receiver:
     def drain(self, listening: TrapSocket) -> int:
         """Takes one batch: into the spool with one write, then the answers. Returns how many came."""
         receive = listening.socket.recvmsg
-        counters = self.counters
+        counters, sources = self.counters, self._sources
         batch: list[Datagram] = []
         informs: list[tuple[int, Inform, Any, Any]] = []
         taken = octets = 0
@@ -94,6 +97,7 @@ class Receiver:
             taken += 1
             octets += len(data)
             source = source_text(peer)
+            sources[source] = sources.get(source, 0) + 1
             try:
                 if peek(data) is Kind.TRAP:
                     batch.append(Datagram(source, peer[1], at, data))
@@ -155,11 +159,19 @@ class Receiver:
         self._log_losses(self._loop.time())
 
     def count_kernel_drops(self) -> None:
-        """Reads the kernel's counts. Once a second by itself."""
+        """Reads the kernel's counts, and dams floods. Four times a second by itself."""
         try:
-            self.counters.kernel_drops = sum(kernel_drops(self._sockets).values())
+            found = queues(self._sockets)
         except (OSError, ValueError, IndexError) as problem:
             log.debug("the kernel's drops can't be read: %s", problem)
+            return
+        drops = sum(queue.drops for queue in found.values())
+        dropped, self.counters.kernel_drops = drops - self.counters.kernel_drops, drops
+        room = {each.inode: 2 * each.buffer_bytes for each in self._sockets}
+        full = max((queue.waiting / room[inode] for inode, queue in found.items()), default=0.0)
+        self._dam.look(self._sources, full=full, dropped=dropped)
+        self._sources.clear()
+        self.counters.held_back = dict(self._dam.kept)
 
     def _log_losses(self, now: float) -> None:
         counters = self.counters

@@ -122,10 +122,20 @@ def _inode(opened: socket.socket) -> int:
     return Path(f"/proc/self/fd/{opened.fileno()}").stat().st_ino
 
 
-def kernel_drops(sockets: Sequence[TrapSocket]) -> dict[int, int]:
-    """By inode, how many datagrams the kernel dropped at each socket since it was opened, for want of room."""
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What the kernel says of a socket."""
+
+    waiting: int
+    """Octets, by the kernel's own accounting: up to twice `buffer_bytes`."""
+    drops: int
+    """Datagrams dropped since it was opened."""
+
+
+def queues(sockets: Sequence[TrapSocket]) -> dict[int, Queue]:
+    """By inode."""
     wanted = {each.inode for each in sockets}
-    found: dict[int, int] = {}
+    found: dict[int, Queue] = {}
     for table in _TABLES:
         try:
             lines = table.read_text().splitlines()[1:]
@@ -135,8 +145,13 @@ def kernel_drops(sockets: Sequence[TrapSocket]) -> dict[int, int]:
             fields = line.split()
             inode = int(fields[9])
             if inode in wanted:
-                found[inode] = int(fields[-1])
+                found[inode] = Queue(int(fields[4].partition(":")[2], 16), int(fields[-1]))
     return found
+
+
+def kernel_drops(sockets: Sequence[TrapSocket]) -> int:
+    """How many datagrams the kernel dropped at these sockets since they were opened."""
+    return sum(queue.drops for queue in queues(sockets).values())
 
 
 def source_text(address: Any) -> str:
