@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 
 from delphis.sdk import (
     AccessField,
     AccessInfo,
+    Alert,
     Context,
     Controller,
     Disk,
@@ -28,6 +30,7 @@ from .cluster import storage_of
 from .daemons import controllers_of
 from .disks import disk_of
 from .filesystems import filesystem_of
+from .health import alerts_of
 from .image_list import ImageList
 from .images import is_going, volume_of
 from .placement import Placement
@@ -42,6 +45,8 @@ _Pools = Mapping[str, Mapping[str, Any]]
 class CephDriver(StorageDriver):
     """One cluster."""
 
+    # It sends no traps of its own.
+    lists_all_alerts = True
     access_fields = (
         AccessField(path="rest.host", required=True, description="Host of the active manager, or what leads to it."),
         AccessField(path="rest.port", description="Port of the dashboard.", default_value="8443"),
@@ -113,6 +118,11 @@ class CephDriver(StorageDriver):
         with _understanding("pools"):
             pools = {id_of(pool): pool for pool in self._pools(context)} if filesystems else {}
         return _each(context, "filesystem", filesystems, lambda filesystem: filesystem_of(filesystem, pools))
+
+    def list_alerts(self, context: Context, begin: datetime | None, end: datetime | None) -> list[Alert]:
+        health = self._api.read_object(context, "/api/health/minimal")
+        with _understanding("health checks"):
+            return list(alerts_of(health["health"]))
 
     def _pools(self, context: Context) -> list[Any]:
         return self._api.read_list(context, "/api/pool", {"stats": "true"})

@@ -78,7 +78,15 @@ def test_announces_what_it_has(host: Host) -> None:
     info = host.info()
     assert not info.load_error
     assert sorted(info.rpcs) == [
-        *("CloseStorage", "GetDriverInfo", "GetStorage", "ListControllers", "ListDisks", "ListFilesystems"),
+        *(
+            "CloseStorage",
+            "GetDriverInfo",
+            "GetStorage",
+            "ListAlerts",
+            "ListControllers",
+            "ListDisks",
+            "ListFilesystems",
+        ),
         *("ListStoragePools", "ListVolumes", "ResetConnection"),
     ]
     assert {field.path for field in info.access_fields if field.required} == {

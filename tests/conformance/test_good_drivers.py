@@ -72,7 +72,9 @@ def test_ceph_against_its_recording() -> None:
         )
         report = conformance.check(REPO / "drivers" / "ceph", array=at)
     lacks = {"identity.capabilities", "storage.second", "relations.masking-views"}
-    passes(report, ALERTS | METRICS | lacks)
+    # Ceph sends no traps, and says of no alert when it occurred.
+    listed = {"alerts.list", "alerts.sane"}
+    passes(report, (ALERTS - listed) | METRICS | lacks)
 
 
 def test_a_driver_with_everything() -> None:
