@@ -49,5 +49,5 @@ def write(schema: Schema) -> None:
 
 
 if __name__ == "__main__":
-    for package in sys.argv[1:] or ("services.inventory.schema", "services.alerts.schema"):
+    for package in sys.argv[1:]:
         write(importlib.import_module(package).SCHEMA)

@@ -26,6 +26,7 @@ from services.store.migrate import alembic_config, bring_to_head
 from services.store.presence import InUse
 from services.store.schema import Schema
 from services.store.statement import Dialect
+from services.telemetry.schema import SCHEMA as TELEMETRY
 from tests.support.postgres import Cluster
 
 _SQLITE_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1, 2"
@@ -38,7 +39,8 @@ _POSTGRES_SCHEMA = """
     ORDER BY 1, 2, 3"""
 
 
-each_schema = pytest.mark.parametrize("schema", [INVENTORY, ALERTS], ids=lambda schema: schema.name)
+SCHEMAS = (INVENTORY, ALERTS, TELEMETRY)
+each_schema = pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.name)
 
 
 @each_schema
@@ -114,16 +116,16 @@ def test_a_second_opening_changes_nothing(schema: Schema, database_url: str) -> 
 
 def test_heads_tell_schemas_apart() -> None:
     """Else a file of another service at a head of the same name would be taken for one's own."""
-    versions = [file.name for schema in (INVENTORY, ALERTS) for file in schema.versions.glob("[0-9]*.py")]
+    versions = [file.name for schema in SCHEMAS for file in schema.versions.glob("[0-9]*.py")]
     assert len(versions) > 2
     revisions = [
         script.revision
-        for schema in (INVENTORY, ALERTS)
+        for schema in SCHEMAS
         for script in ScriptDirectory.from_config(alembic_config(schema)).walk_revisions()
     ]
     assert len(set(revisions)) == len(revisions) == len(versions)
-    assert len({schema.lock for schema in (INVENTORY, ALERTS)}) == 2
-    assert len({schema.channel for schema in (INVENTORY, ALERTS)}) == 2
+    assert len({schema.lock for schema in SCHEMAS}) == len(SCHEMAS)
+    assert len({schema.channel for schema in SCHEMAS}) == len(SCHEMAS)
 
 
 def test_a_file_of_another_service_is_refused_and_left_alone(tmp_path: Path) -> None:
