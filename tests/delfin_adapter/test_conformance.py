@@ -20,7 +20,10 @@ ALERTS = {
     *(f"alerts.{name}" for name in ("list", "sane", "window", "sources", "clear-absent", "receivers")),
     *("traps.unknown", "traps.odd", "traps.given", "malformed.traps"),
 }
-METRICS = {f"metrics.{name}" for name in ("read", "columns", "announced", "times", "values", "latest")}
+METRICS = {
+    *(f"metrics.{name}" for name in ("catalogue", "intervals", "read", "columns", "announced", "times", "values")),
+    *(f"metrics.{name}" for name in ("latest", "once", "history", "consistent")),
+}
 ANY = {"access.required", "errors.retry"}
 
 

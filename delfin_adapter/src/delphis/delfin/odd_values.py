@@ -45,8 +45,11 @@ def text(value: Any) -> str | None:
         value = int(value)
     if isinstance(value, (dict, list, tuple, set)):
         raise Unreadable(f"is of type {type(value).__name__}, not a text")
-    found = "".join(character if character.isprintable() or character in "\n\t" else " " for character in str(value))
-    return found.encode("utf-8", "replace").decode().strip() or None
+    found = str(value)
+    if not found.isprintable():
+        found = "".join(character if character.isprintable() or character in "\n\t" else " " for character in found)
+        found = found.encode("utf-8", "replace").decode()
+    return found.strip() or None
 
 
 def one_line(value: Any) -> str | None:

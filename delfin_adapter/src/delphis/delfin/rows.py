@@ -6,9 +6,10 @@ The ordinary row costs a look-up and a check of the type for each key. What is o
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
@@ -37,6 +38,7 @@ _ALSO: dict[str, dict[str, str]] = {
 }
 _SPELLING = 0.9
 _HEX = re.compile("[0-9a-f]+")
+_PAIRS = re.compile("[0-9A-Fa-f]+(?::[0-9A-Fa-f]+)*")
 _SPECIAL: dict[str, tuple[Read, re.Pattern[str]]] = {
     "wwn": (odd_values.wwn, re.compile(r"[0-9a-f]+|[a-z][!-~]+")),
     "mac_address": (odd_values.mac, re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")),
@@ -110,7 +112,7 @@ class Rows(Generic[M]):
         """The messages of rows, one by one; what was odd is told at the end."""
         source = iter(rows)
         while chunk := list(islice(source, _CHUNK)):
-            if (columns := self._columns(chunk)) is not None:
+            if (columns := self._columns(chunk, notes)) is not None:
                 yield from map(self._maker(tuple(columns)), *columns.values())
                 continue
             for row in chunk:
@@ -120,20 +122,22 @@ class Rows(Generic[M]):
                     notes.lacks("row", f"is of type {type(row).__name__}, not a dict: left out", row)
         notes.tell()
 
-    def _columns(self, chunk: Sequence[Any]) -> dict[str, Sequence[Any]] | None:
-        """Rows of the same keys without any oddity, by key: each check is then one for all. None: look at each row.
+    def _columns(self, chunk: Sequence[Any], notes: Notes) -> dict[str, Sequence[Any]] | None:
+        """Rows of the same keys, by key: where nothing is odd about a key, one check is for all rows.
 
-        A value of None stands for a field that is not set, as in the constructors of messages.
+        A value of None stands for a field that is not set, as in the constructors of messages. None instead of columns:
+        look at each row.
         """
         if set(map(type, chunk)) != {dict} or len(set(map(len, chunk))) != 1:
             return None
+        try:
+            found: dict[Any, Sequence[Any]] = {key: list(map(itemgetter(key), chunk)) for key in chunk[0]}
+        except KeyError:
+            return None
         columns: dict[str, Sequence[Any]] = {}
-        for key in chunk[0]:
+        odd: list[tuple[Any, Sequence[Any]]] = []
+        for key, column in found.items():
             kind = self._kinds.get(key, _OTHER)
-            try:
-                column: Sequence[Any] = list(map(itemgetter(key), chunk))
-            except KeyError:
-                return None
             if kind == _IGNORED:
                 continue
             types = set(map(type, column))
@@ -141,17 +145,55 @@ class Rows(Generic[M]):
                 continue
             said = column if _None not in types else [value for value in column if value is not None]
             types.discard(_None)
-            if kind == _ENUM and types == {str}:
-                numbers = self._enums[key][0]
-                if not numbers.keys() >= set(said):
-                    return None
-                column = list(map(numbers.get, column))
-            elif not (types == {_TYPES.get(kind)} and self._are_usual(key, kind, said)):
-                return None
-            elif kind == _TEXT and "" in said:
-                column = [value or None for value in column]
-            columns[key] = column
+            if (read := self._usual(key, kind, types, said, column)) is not None:
+                columns[key] = read
+            else:
+                odd.append((key, column))
+        for name, read in self._odd_columns(chunk, odd, notes).items():
+            before = columns.get(name)
+            columns[name] = read if before is None else [_either(*both) for both in zip(read, before, strict=True)]
         return columns or None
+
+    def _usual(
+        self, key: Any, kind: int, types: set[type], said: Sequence[Any], column: Sequence[Any]
+    ) -> Sequence[Any] | None:
+        """A column as the message's constructor takes it; None where a value is odd.
+
+        Args:
+            key: Its key.
+            kind: Of the key.
+            types: Of its values.
+            said: Its values without None.
+            column: Its values.
+        """
+        if kind == _ENUM and types == {str}:
+            numbers, enum = self._enums[key]
+            own: dict[str, int | None] = {word: numbers.get(word) or words.number_of(enum, word) for word in set(said)}
+            return list(map(own.get, column)) if all(own.values()) else None
+        if kind == _NUMBER and float in types and types <= {int, float}:
+            if not all(map(math.isfinite, said)) or not self._are_usual(key, kind, said):
+                return None
+            return [None if value is None else int(value) for value in column]
+        if kind == _TEXT and types == {int}:
+            return [None if value is None else str(value) for value in column]
+        if types != {_TYPES.get(kind)} or not self._are_usual(key, kind, said):
+            if key != "wwn" or types != {str} or not all(map(_PAIRS.fullmatch, said)):
+                return None
+            return [None if value is None else value.replace(":", "").lower() for value in column]
+        return [value or None for value in column] if kind == _TEXT and "" in said else column
+
+    def _odd_columns(
+        self, chunk: Sequence[Any], odd: Sequence[tuple[Any, Sequence[Any]]], notes: Notes
+    ) -> dict[str, Sequence[Any]]:
+        """What stands for columns whose values have to be looked at one by one, by field."""
+        if not odd:
+            return {}
+        read: list[dict[str, Any]] = [{} for _ in chunk]
+        for key, column in odd:
+            for value, row, values in zip(column, chunk, read, strict=True):
+                if value is not None:
+                    self._odd(key, value, row, values, notes)
+        return {name: [values.get(name) for values in read] for name in dict.fromkeys(chain.from_iterable(read))}
 
     def _maker(self, names: tuple[str, ...]) -> Callable[..., M]:
         """The message's constructor, with values in this order: quicker than to make a dict for each."""
@@ -272,6 +314,10 @@ class Rows(Generic[M]):
             close = difflib.get_close_matches(key.lower(), names, n=1, cutoff=_SPELLING)
             self._spellings[key] = plain.get(words.plain(key)) or (close[0] if close else "")
         return self._spellings[key] or None
+
+
+def _either(first: Any, second: Any) -> Any:
+    return second if first is None else first
 
 
 _None = type(None)
