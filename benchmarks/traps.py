@@ -13,7 +13,7 @@ from typing import Any
 
 import uvloop
 
-from benchmarks.measure import Row, median
+from benchmarks.measure import Row
 from services.alerts.receiving import Counters, Receiver, Spool, listen
 from services.alerts.receiving.sockets import kernel_drops
 from services.snmp import (
@@ -32,7 +32,7 @@ from tests.snmp import oracle
 
 SECONDS = 4
 MESSAGES = 400
-ROUNDS = 7
+ROUNDS = 25
 USER = User("array", "monitor", AuthProtocol.SHA, "auth-password", PrivProtocol.AES, "privacy-password")
 # As a vendor's trap: 9 bindings, most of them text, 400 octets with those.
 BINDINGS = [
@@ -82,7 +82,7 @@ def decoding(messages: list[bytes]) -> float:
         for data in messages:
             decoder.decode(data, now)
         found.append((time.process_time() - began) / len(messages) * 1e6)
-    return median(found)
+    return min(found)  # what else runs here only adds
 
 
 async def sending(port: int, data: bytes, rate: int, seconds: float) -> None:

@@ -167,7 +167,7 @@ def _bindings(data: bytes, at: int, end: int) -> list[VarBind]:
             if not 0 < length <= 9:
                 raise malformed(f"an integer of {length} octets")
             value = from_bytes(data[at:stop], "big", signed=True)
-            if not _INT32_LEAST <= value <= _INT32_MOST:
+            if length > 4 and not _INT32_LEAST <= value <= _INT32_MOST:
                 raise malformed("an integer beyond 32 bits")
         elif tag in _UNSIGNED_BITS:
             if 0 < length <= 4 and data[at] < 128:

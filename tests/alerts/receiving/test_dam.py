@@ -108,7 +108,7 @@ async def test_a_flood_faster_than_we_read(tmp_path: Path) -> None:
     data = oracle.v2c_message()
     async with station(tmp_path, most_bytes=4_000_000, buffer_bytes=256 * 1024, batch=16) as listening:
         flood = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", FLOODING, str(listening.port), "3", stdin=subprocess.PIPE
+            sys.executable, "-c", FLOODING, str(listening.port), "2", stdin=subprocess.PIPE
         )
         sent = 0
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:

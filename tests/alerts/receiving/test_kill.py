@@ -11,8 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from services.alerts.receiving import Counters, Spool
 from services.alerts.receiving.spool import START
 from services.snmp import ber
@@ -38,12 +36,11 @@ def start(folder: Path, port: int) -> tuple[subprocess.Popen[str], int]:
     return process, int(process.stdout.readline())
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_what_was_answered_is_there(tmp_path: Path, seed: int) -> None:
+def test_what_was_answered_is_there(tmp_path: Path) -> None:
     """Traps and informs are sent while the process is killed five times; the informs that it answered must be in the
     spool, exactly once; the traps that came before the last answered inform of a life must be there too.
     """
-    chance = random.Random(seed)
+    chance = random.Random(1)
     trap, inform = template(inform=False), template(inform=True)
     number, sent_informs, answered, lives = 1 << 24, 0, set[int](), []
     port = 0
