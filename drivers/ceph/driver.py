@@ -1,23 +1,26 @@
-"""The driver of Ceph clusters, by the REST API of the manager's dashboard.
+"""The driver of Ceph clusters, by the REST API of the manager's dashboard, and its module prometheus for counters.
 
 It only reads: a user of the dashboard with the role `read-only` is enough.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from delphis.sdk import (
     AccessField,
     AccessInfo,
     Alert,
+    Capabilities,
     Context,
     Controller,
     Disk,
     Filesystem,
+    MetricBatch,
+    ResourceMetrics,
     Storage,
     StorageDriver,
     StoragePool,
@@ -27,12 +30,16 @@ from delphis.sdk import (
 
 from .api import DashboardApi
 from .cluster import storage_of
+from .counters import Image
 from .daemons import controllers_of
 from .disks import disk_of
+from .disks import id_of as id_of_disk
+from .exposition import ATTRIBUTE as PROMETHEUS
 from .filesystems import filesystem_of
 from .health import alerts_of
 from .image_list import ImageList
 from .images import is_going, volume_of
+from .performance import INTERVAL_ATTRIBUTE, Performance
 from .placement import Placement
 from .pools import applications_of, id_of, pool_of
 
@@ -54,16 +61,28 @@ class CephDriver(StorageDriver):
             path="rest.username", required=True, description="User of the dashboard; the role read-only is enough."
         ),
         AccessField(path="rest.password", required=True, description="Password of that user."),
+        AccessField(
+            path=f"extra_attributes.{PROMETHEUS}",
+            description="Where the manager's module prometheus is: a port, or HOST:PORT. Unset: 9283 of rest.host.",
+            plain=True,
+        ),
+        AccessField(
+            path=f"extra_attributes.{INTERVAL_ATTRIBUTE}",
+            description="Its setting scrape_interval, in seconds. Unset: 15, as it is where nobody changed it.",
+            plain=True,
+        ),
     )
 
     def __init__(self, access_info: AccessInfo) -> None:
         super().__init__(access_info)
         self._api = DashboardApi(access_info.rest)
+        self._performance = Performance(access_info, self._serial_number, self._names_of_images, self._names_of_disks)
 
     def connect(self, context: Context) -> None:
         self._api.open(context)
 
     def close(self) -> None:
+        self._performance.close()
         self._api.close()
 
     def get_storage(self, context: Context) -> Storage:
@@ -118,6 +137,33 @@ class CephDriver(StorageDriver):
         with _understanding("pools"):
             pools = {id_of(pool): pool for pool in self._pools(context)} if filesystems else {}
         return _each(context, "filesystem", filesystems, lambda filesystem: filesystem_of(filesystem, pools))
+
+    def get_capabilities(self, context: Context) -> Capabilities:
+        return self._performance.capabilities(context)
+
+    def collect_perf_metrics(
+        self, context: Context, resource_metrics: Sequence[ResourceMetrics], begin: datetime, end: datetime
+    ) -> Iterator[MetricBatch]:
+        return self._performance.collect(context, resource_metrics)
+
+    def get_latest_perf_timestamp(self, context: Context) -> datetime | None:
+        latest = self._performance.latest()
+        return datetime.fromtimestamp(latest, UTC) if latest is not None else None
+
+    def _serial_number(self, context: Context) -> str:
+        return self.get_storage(context).serial_number
+
+    def _names_of_images(self, context: Context) -> dict[Image, str]:
+        # What this list lacks concerns its images, not the samples of the others.
+        listing = Context(context.storage_id, timeout=context.remaining)
+        return {
+            (image.native["pool"], image.native.get("namespace", ""), image.name): image.native_volume_id
+            for image in self.list_volumes(listing)
+        }
+
+    def _names_of_disks(self, context: Context) -> dict[str, str]:
+        with _understanding("disks"):
+            return {f"osd.{osd['osd']}": id_of_disk(osd) for osd in self._api.read_list(context, "/api/osd")}
 
     def list_alerts(self, context: Context, begin: datetime | None, end: datetime | None) -> list[Alert]:
         health = self._api.read_object(context, "/api/health/minimal")

@@ -29,6 +29,7 @@ from tests.sdk_http.certificates import Certificate, server_certificate
 BINARIES = ("ceph", "ceph-mon", "ceph-mgr", "ceph-osd", "ceph-mds", "ceph-authtool", "monmaptool", "rbd", "setpriv")
 DASHBOARD = Path("/usr/share/ceph/mgr/dashboard/module.py")
 START_LIMIT = 150.0
+COUNTED_EVERY = 5
 
 
 class ClusterError(Exception):
@@ -52,6 +53,7 @@ class CephCluster:
         folder: Where everything lies.
         fsid: The cluster's id.
         dashboard_port: Where the dashboard listens, with TLS, on 127.0.0.1.
+        metrics_port: Where the module prometheus listens, on 127.0.0.1. It counts every COUNTED_EVERY seconds.
         certificate: The dashboard's certificate, signed by itself.
         username: A user of the dashboard that may only read.
         password: Its password.
@@ -62,6 +64,7 @@ class CephCluster:
         self.folder = Path(tempfile.mkdtemp(prefix="ceph-"))
         self.fsid = str(uuid.uuid4())
         self.dashboard_port = _free_port()
+        self.metrics_port = _free_port()
         # The dashboard takes keys of RSA only.
         key = rsa.generate_private_key(65537, 2048)
         self.certificate: Certificate = server_certificate(self.folder, "dashboard", key=key)
@@ -90,6 +93,10 @@ class CephCluster:
         self._ceph_lines(
             "config set --force mgr mgr/dashboard/server_addr 127.0.0.1",
             f"config set --force mgr mgr/dashboard/ssl_server_port {self.dashboard_port}",
+            "config set --force mgr mgr/prometheus/server_addr 127.0.0.1",
+            f"config set --force mgr mgr/prometheus/server_port {self.metrics_port}",
+            f"config set --force mgr mgr/prometheus/scrape_interval {COUNTED_EVERY}",
+            "config set --force mgr mgr/prometheus/rbd_stats_pools rbd",
             *(f"osd new {disk} {number}" for number, disk in enumerate(disks)),
             "osd pool create rbd",
             "osd pool application enable rbd rbd",
@@ -106,7 +113,7 @@ class CephCluster:
             self.start_osd(number)
         self._spawn("mds.a", "ceph-mds", "--id", "a")
         self._await(self._is_healthy, "healthy")
-        self._await(lambda: bool(self._try_ceph("mgr", "services").get("dashboard")), "serving its dashboard")
+        self._await(lambda: len(self._try_ceph("mgr", "services")) == 2, "serving its dashboard and its metrics")
         self.add_user(self.username, self.password, "read-only")
 
     def stop(self) -> None:

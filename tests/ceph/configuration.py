@@ -51,7 +51,7 @@ def configuration(folder: Path, *, fsid: str, monitor_port: int) -> str:
             "mon data avail crit": 1,
             "mon warn on insecure global id reclaim allowed": "false",
             "auth allow insecure global id reclaim": "false",
-            "mgr initial modules": "dashboard",
+            "mgr initial modules": "dashboard prometheus",
             "osd objectstore": "bluestore",
             "osd memory target": 939524096,
             "bluestore block size": OSD_BYTES,

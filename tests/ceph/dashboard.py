@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,10 +76,10 @@ class Dashboard:
 class Recorded:
     """A driver of a recorded cluster."""
 
-    def __init__(self, dashboard: Dashboard, server: ScriptedServer) -> None:
+    def __init__(self, dashboard: Dashboard, server: ScriptedServer, attributes: Mapping[str, str]) -> None:
         self.dashboard = dashboard
         self.server = server
-        access = AccessInfo(storage_id="s-1", rest=server.access(password=PASSWORD))
+        access = AccessInfo(storage_id="s-1", rest=server.access(password=PASSWORD), extra_attributes=attributes)
         self.driver = CephDriver(access)
         self.context = Context("s-1", timeout=30)
 
@@ -89,11 +89,11 @@ class Recorded:
 
 
 @contextmanager
-def recorded() -> Generator[Recorded, None, None]:
-    """A dashboard, and a driver that knows how to reach it."""
+def recorded(**attributes: str) -> Generator[Recorded, None, None]:
+    """A dashboard, and a driver that knows how to reach it. The keywords are extra attributes."""
     dashboard = Dashboard()
     with serving(dashboard) as server:
-        cluster = Recorded(dashboard, server)
+        cluster = Recorded(dashboard, server, attributes)
         try:
             yield cluster
         finally:
