@@ -72,8 +72,12 @@ def test_one_odd_row_among_many(count: int) -> None:
 
 
 def test_a_misspelt_key_gives_way_to_the_right_one() -> None:
-    rows = [{"free_capacity": None, "free_capacit": 1}, {"free_capacity": 2, "free_capacit": 1}]
+    rows: list[dict[str, Any]] = [{"free_capacity": None, "free_capacit": 1}, {"free_capacity": 2, "free_capacit": 1}]
     found, _ = read(rows, alone=False)
     assert [volume.free_capacity for volume in found] == [1, 2]
-    found, _ = read([{"status": "NORMAL"}, {"status": "normal"}, {"status": None}], alone=False)
+    found, told = read([{"free_capacit": 1}, {"free_capacit": 2}], alone=False)
+    assert [volume.free_capacity for volume in found] == [1, 2]
+    assert told == ["Volume.free_capacit is read as free_capacity (2 times)."]
+    statuses: list[dict[str, Any]] = [{"status": word} for word in ("NORMAL", "normal", None)]
+    found, _ = read(statuses, alone=False)
     assert [volume.status for volume in found] == [*[VolumeStatus.VOLUME_STATUS_NORMAL] * 2, 0]

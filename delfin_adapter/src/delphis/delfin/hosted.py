@@ -106,7 +106,7 @@ class HostedDriver(StorageDriver):
 class _Silent(Notes):
     """A storage is one dict, which is no oddity."""
 
-    def odd(self, where: str, problem: str, example: object = None) -> None:
+    def odd(self, where: str, problem: str, example: object = None, times: int = 1) -> None:
         pass
 
 

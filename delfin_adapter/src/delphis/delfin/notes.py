@@ -28,16 +28,17 @@ class Notes:
         """A key that no field stands for; its value went into `native`."""
         self._extra.add(key)
 
-    def odd(self, where: str, problem: str, example: object = None) -> None:
+    def odd(self, where: str, problem: str, example: object = None, times: int = 1) -> None:
         """Something was mapped, or left out.
 
         Args:
             where: A key of the driver's.
             problem: What is odd, and what was made of it.
             example: A value.
+            times: How often.
         """
         key = (where, problem)
-        self._counts[key] = self._counts.get(key, 0) + 1
+        self._counts[key] = self._counts.get(key, 0) + times
         if key not in self._examples and example is not None:
             self._examples[key] = repr(example)[:60]
 

@@ -145,8 +145,13 @@ class Rows(Generic[M]):
                 continue
             said = column if _None not in types else [value for value in column if value is not None]
             types.discard(_None)
-            if (read := self._usual(key, kind, types, said, column)) is not None:
-                columns[key] = read
+            name = key
+            if kind == _OTHER and isinstance(key, str) and (meant := self._meant(key)) and meant not in found | columns:
+                name, kind = meant, self._kinds[meant]
+            if (read := self._usual(name, kind, types, said, column)) is not None:
+                columns[name] = read
+                if name != key:
+                    notes.odd(key, f"is read as {name}", times=len(said))
             else:
                 odd.append((key, column))
         for name, read in self._odd_columns(chunk, odd, notes).items():
