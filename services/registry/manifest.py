@@ -114,6 +114,10 @@ class Manifest:
     folder: Path | None = None
     environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
+    def __hash__(self) -> int:
+        """Of what tells most; each call to an array looks its driver up by its manifest."""
+        return hash((self.name, self.origin))
+
     @property
     def spawned(self) -> bool:
         """Whether its hosts are processes of ours."""

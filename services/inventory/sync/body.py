@@ -29,14 +29,19 @@ class _Stamps:
         self._tag = tag
         self._second = -1
         self._head = b""
+        self._at = -1
+        self._field = b""
 
     def field(self, at: int) -> bytes:
+        if at == self._at:  # a transaction has one time for all that it changes
+            return self._field
         second, rest = divmod(at, 1_000_000)
         if second != self._second:
             # Both numbers take five bytes always (until the year 3058): protobuf allows leading zeros in a varint.
             self._head = b"".join((self._tag, b"\x0c\x08", _five(second), b"\x10"))
             self._second = second
-        return self._head + _five(rest * 1000)
+        self._at, self._field = at, self._head + _five(rest * 1000)
+        return self._field
 
 
 def _five(n: int) -> bytes:
