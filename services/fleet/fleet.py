@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from types import MappingProxyType
 
 from delphis.inventory.v1 import change_pb2
+from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError
 from services.fleet import listing
 from services.fleet.listing import Core
@@ -24,6 +26,8 @@ SILENT_SECONDS = 45.0
 """A watch sends a sign of life every 15 s; one that is silent for so long is broken."""
 GATHER_SECONDS = 0.1
 """What changes within this time is asked for at once."""
+SYNCING_SECONDS = 1.0
+"""The end of a sync is no change of an array; so one that syncs is asked for again after this time."""
 MOST_IDS = 40
 """Where more storages changed, all are listed."""
 BACKOFF_FIRST, BACKOFF_LAST = 0.2, 5.0
@@ -98,6 +102,17 @@ class Fleet:
             except Exception:  # the others want to hear it, too
                 log.exception("a listener to the fleet failed by a fault of Delphis")
 
+    def _look_at(self, now: float) -> float:
+        syncing = len(self._syncing())
+        return now + SYNCING_SECONDS * (1 if syncing <= MOST_IDS else 5) if syncing else math.inf
+
+    def _syncing(self) -> set[str]:
+        return {
+            id_
+            for id_, storage in self._storages.items()
+            if storage.message.sync_status == storage_pb2.SYNC_STATUS_SYNCING
+        }
+
     async def _keep(self) -> None:
         delay = BACKOFF_FIRST
         while True:
@@ -131,28 +146,30 @@ class Fleet:
                 await anext(answers)
             await self.refresh()
             heard_at = loop.time()
-            relist_at, ask_at = heard_at + RELIST_SECONDS, 0.0
+            relist_at, ask_at, look_at = heard_at + RELIST_SECONDS, math.inf, self._look_at(heard_at)
             yield
             reading = asyncio.ensure_future(_next(answers))
             while True:
-                until = min(relist_at, ask_at) if changed else relist_at
+                until = min(relist_at, ask_at, look_at)
                 await asyncio.wait((reading,), timeout=max(until - loop.time(), 0.0))
                 now = loop.time()
                 if reading.done():
                     heard_at = now
-                    ask_at = ask_at if changed else now + GATHER_SECONDS
+                    ask_at = min(ask_at, now + GATHER_SECONDS)
                     changed.update(change.storage_id for change in reading.result().changes)
                     reading = asyncio.ensure_future(_next(answers))
                 elif now - heard_at > SILENT_SECONDS:
                     raise TimeoutError
+                if now < min(relist_at, ask_at, look_at) and len(changed) <= MOST_IDS:
+                    continue
+                if now >= look_at:
+                    changed |= self._syncing()
                 if now >= relist_at or len(changed) > MOST_IDS:
                     await self.refresh()
-                    relist_at, changed = now + RELIST_SECONDS, set()
-                elif changed and now >= ask_at:
+                    relist_at = now + RELIST_SECONDS
+                elif changed:
                     await self.refresh(changed)
-                    changed = set()
-                else:
-                    continue
+                changed, ask_at, look_at = set(), math.inf, self._look_at(now)
                 yield
         finally:
             if reading is not None:

@@ -175,7 +175,7 @@ class Up:
         return self.child_pid("core")
 
     def child_pid(self, name: str) -> int:
-        """Process id of a child of `up`: `core` or `alerts`."""
+        """Process id of a child of `up`: `core`, `alerts` or `telemetry`."""
         for pid, arguments in children(self.process.pid):
             if f"services.app.{name} " in arguments:
                 return pid
@@ -218,9 +218,15 @@ class Up:
 
 
 @contextlib.contextmanager
-def up(folder: Path, *options: str, command: tuple[str, ...] = ("up",), program: str = DELPHIS) -> Iterator[Up]:
-    """A running Delphis for a block."""
-    running = Up(folder, *options, command=command, program=program)
+def up(
+    folder: Path,
+    *options: str,
+    command: tuple[str, ...] = ("up",),
+    program: str = DELPHIS,
+    telemetry: bool = False,
+) -> Iterator[Up]:
+    """A running Delphis for a block; without telemetry, whose process takes time to start, unless it is wanted."""
+    running = Up(folder, *options, command=command, program=program, telemetry=telemetry)
     try:
         yield running
     finally:

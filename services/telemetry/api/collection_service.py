@@ -38,7 +38,7 @@ class CollectionService:
         )
 
     async def _get(self, request: pb.GetCollectionStatusRequest, _: Call) -> pb.CollectionStatus:
-        return self._shown(require(self._fleet, request.storage_id))
+        return self._shown(await require(self._fleet, request.storage_id))
 
     async def _list(self, request: pb.ListCollectionStatusesRequest, _: Call) -> pb.ListCollectionStatusesResponse:
         if request.page_size < 0:
@@ -60,7 +60,7 @@ class CollectionService:
         )
 
     async def _update(self, request: pb.UpdateCollectionRequest, _: Call) -> pb.CollectionStatus:
-        storage = require(self._fleet, request.storage_id)
+        storage = await require(self._fleet, request.storage_id)
         given = request.settings
         settings = pb.CollectionSettings()
         settings.CopyFrom(self._collector.known(storage.id).settings)
@@ -78,7 +78,7 @@ class CollectionService:
         return self._shown(storage)
 
     async def _collect(self, request: pb.CollectNowRequest, _: Call) -> pb.CollectNowResponse:
-        storage = require(self._fleet, request.storage_id)
+        storage = await require(self._fleet, request.storage_id)
         told = self._collector.known(storage.id).capabilities
         if told is not None and not told.resource_metrics:
             raise CallError(

@@ -68,6 +68,8 @@ class MetricService:
 
     async def _query(self, request: pb.QueryMetricsRequest, _: Call) -> pb.QueryMetricsResponse:
         asked = question(request, now=times.now() // 1000)
+        for storage_id in sorted(asked.storage_ids):
+            await require(self._fleet, storage_id)
         storages = self._wanted(asked)
         ids = [storage.id for storage in storages]
         found = await self._store.scan(lambda connection: answer(connection, asked, ids))
@@ -77,8 +79,6 @@ class MetricService:
         return response
 
     def _wanted(self, asked: Question) -> list[Storage]:
-        for storage_id in asked.storage_ids:
-            require(self._fleet, storage_id)
         return [
             storage
             for storage in self._fleet.all().values()
@@ -120,7 +120,7 @@ class MetricService:
             for storage in self._fleet.all().values()
         }
         for storage_id in request.storage_ids:
-            require(self._fleet, storage_id)
+            await require(self._fleet, storage_id)
         kinds = frozenset(request.kinds) or None
         storage_ids = frozenset(request.storage_ids) or None
         newest = [one for one in self._latest.of(kinds, storage_ids) if self._holds(one)]
@@ -142,7 +142,7 @@ class MetricService:
         return times.now() // 1000 - one.at <= _STALE_INTERVALS * interval
 
     async def _forecasts(self, request: pb.ListForecastsRequest, _: Call) -> pb.ListForecastsResponse:
-        of = UUID(require(self._fleet, request.storage_id).id).bytes if request.storage_id else None
+        of = UUID((await require(self._fleet, request.storage_id)).id).bytes if request.storage_id else None
         fillings = await self._store.scan(lambda connection: list(days.fillings(connection, of)))
         found = [
             self._forecast(filling) for filling in fillings if self._fleet.get(str(UUID(bytes=filling.storage_id)))
@@ -180,10 +180,16 @@ class MetricService:
         return shown
 
 
-def require(fleet: Fleet, storage_id: str) -> Storage:
-    """The storage; CallError STORAGE_NOT_FOUND."""
+async def require(fleet: Fleet, storage_id: str) -> Storage:
+    """The storage; CallError STORAGE_NOT_FOUND. One that was registered just now is asked for."""
     known = uuids.parsed(storage_id)
-    storage = fleet.get(uuids.text(known)) if known else None
+    storage = None
+    if known:
+        wanted = uuids.text(known)
+        storage = fleet.get(wanted)
+        if storage is None:
+            await fleet.refresh({wanted})
+            storage = fleet.get(wanted)
     if storage is None:
         raise CallError(
             "STORAGE_NOT_FOUND",
