@@ -92,13 +92,12 @@ class Delivery:
 
     async def stop(self) -> None:
         """Lets attempts under way end, within the grace."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        self._tasks.clear()
+        # Not in the middle of a reload, which would leave lanes that nobody knows.
         async with self._reloading:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._tasks.clear()
             await self._end([lane for running in self._running.values() for lane in running.lanes])
             self._running.clear()
 

@@ -49,6 +49,7 @@ class Web:
     taken: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """Events of those that were answered 200."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    writers: set[asyncio.StreamWriter] = field(default_factory=set[asyncio.StreamWriter])
     port: int = 0
     scheme: str = "http"
     host: str = "127.0.0.1"
@@ -58,11 +59,24 @@ class Web:
         """Its address."""
         return f"{self.scheme}://{self.host}:{self.port}/hook"
 
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A new connection, known from its first moment on."""
+        self.writers.add(writer)
+        task = asyncio.create_task(self.serve(reader, writer))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def close(self) -> None:
+        """Cuts all connections."""
+        for _ in range(5):  # those that came just now are accepted a little later
+            for task in list(self.tasks):
+                task.cancel()
+            for writer in self.writers:
+                writer.transport.abort()
+            await asyncio.sleep(0)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        task = asyncio.current_task()
-        assert task is not None
-        self.tasks.add(task)
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode():
                 first, *lines = head.strip().split("\r\n")
@@ -83,7 +97,6 @@ class Web:
         except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError, ssl.SSLError):
             pass
         finally:
-            self.tasks.discard(task)
             writer.close()
 
 
@@ -95,12 +108,10 @@ async def web(
     site = Web(scheme="https" if tls else "http", host=f"[{host}]" if ":" in host else host)
     if behaviour is not None:
         site.behaviour = behaviour
-    server = await asyncio.start_server(site.serve, host, port, ssl=tls)
+    server = await asyncio.start_server(site.accept, host, port, ssl=tls)
     site.port = server.sockets[0].getsockname()[1]
     try:
         yield site
     finally:
         server.close()
-        for task in list(site.tasks):
-            task.cancel()
-        await asyncio.gather(*site.tasks)
+        await site.close()
