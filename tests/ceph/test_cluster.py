@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+import urllib.request
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from delphis.sdk import (
     TlsMode,
     Volume,
 )
-from tests.ceph.cluster import CephCluster
+from tests.ceph.cluster import COUNTED_EVERY, CephCluster
 from tests.sdk.hosts import Failed, Host, failure, items, wait_for
 from tests.sdk_http.server import closed_port
 
@@ -51,7 +53,7 @@ Target = Callable[..., pb.Target]
 def target(ceph_cluster: CephCluster) -> Target:
     """Makes targets; the keywords replace fields of `rest`."""
 
-    def make(storage_id: str = "ceph-1", revision: int = 1, **changes: Any) -> pb.Target:
+    def make(storage_id: str = "ceph-1", revision: int = 1, measured: bool = False, **changes: Any) -> pb.Target:
         values: dict[str, Any] = {
             "host": "127.0.0.1",
             "port": ceph_cluster.dashboard_port,
@@ -61,6 +63,10 @@ def target(ceph_cluster: CephCluster) -> Target:
             **changes,
         }
         access = AccessInfo(storage_id=storage_id, rest=RestAccess(**values))
+        if measured:
+            storage_id = f"{storage_id}-measured"
+            access.extra_attributes["prometheus"] = str(ceph_cluster.metrics_port)
+            access.extra_attributes["prometheus_interval_s"] = str(COUNTED_EVERY)
         return pb.Target(storage_id=storage_id, access_revision=revision, access_info=access)
 
     return make
@@ -77,18 +83,11 @@ def listed(host: Host, kind: str, target: pb.Target) -> list[Any]:
 def test_announces_what_it_has(host: Host) -> None:
     info = host.info()
     assert not info.load_error
-    assert sorted(info.rpcs) == [
-        *(
-            "CloseStorage",
-            "GetDriverInfo",
-            "GetStorage",
-            "ListAlerts",
-            "ListControllers",
-            "ListDisks",
-            "ListFilesystems",
-        ),
-        *("ListStoragePools", "ListVolumes", "ResetConnection"),
-    ]
+    assert set(info.rpcs) == {
+        *("CloseStorage", "CollectPerfMetrics", "GetCapabilities", "GetDriverInfo", "GetLatestPerfTimestamp"),
+        *("GetStorage", "ListAlerts", "ListControllers", "ListDisks", "ListFilesystems", "ListStoragePools"),
+        *("ListVolumes", "ResetConnection"),
+    }
     assert {field.path for field in info.access_fields if field.required} == {
         *("rest.host", "rest.username", "rest.password")
     }
@@ -167,6 +166,78 @@ def test_images_come_grow_move_and_go(host: Host, target: Target, ceph_cluster: 
     for name in ours:
         rbd("rm", "--no-progress", f"rbd/{name}")
     wait_for("removal", lambda: not ours & {one.name for one in volumes()}, IMAGES_SEEN_AFTER)
+
+
+def test_rates_are_what_ceph_counted(host: Host, target: Target, ceph_cluster: CephCluster) -> None:
+    """What `rbd bench` moves in a known time, from samples of several windows, within 5 % of Ceph's own counters."""
+    rbd = ceph_cluster.rbd
+    rbd("create", "--size", "64M", "rbd/measured")
+    (volume,) = (one for one in listed(host, "Volumes", target(measured=True)) if one.name == "measured")
+    said = host.stub.GetCapabilities(pb.GetCapabilitiesRequest(target=target(measured=True)), timeout=30).capabilities
+    assert {group.kind for group in said.resource_metrics} >= {"storage", "storage_pool", "disk"}
+    # The image is counted once the module has found it, which something done on it makes it do.
+    rbd("bench", "--io-type", "write", "--io-size", "64K", "--io-total", "1M", "rbd/measured")
+    wait_for("image on the page", lambda: counted(ceph_cluster, "write_bytes") >= 2**20, 60)
+    sums: dict[str, float] = defaultdict(float)
+
+    def add_up() -> None:
+        request = pb.CollectPerfMetricsRequest(target=target(measured=True))
+        request.begin_time.FromSeconds(0)
+        request.end_time.GetCurrentTime()
+        for batch in items(list(host.stub.CollectPerfMetrics(request, timeout=60))):
+            width, seconds = len(batch.native_ids), batch.step.ToTimedelta().total_seconds()
+            key = volume.native_volume_id if batch.kind == "volume" else batch.native_ids[0]
+            if batch.kind not in ("volume", "storage") or key not in batch.native_ids or batch.start in seen:
+                continue
+            at = list(batch.native_ids).index(key)
+            for number, name in enumerate(batch.metrics):
+                value = batch.values[number * width + at]
+                if name in ("readIops", "writeIops", "readThroughput", "writeThroughput"):
+                    sums[f"{batch.kind} {name}"] += value * seconds
+            if batch.kind == "storage":
+                seen.append(batch.start)
+
+    seen: list[Any] = []
+    add_up()
+    names = {
+        "readIops": "read_ops",
+        "writeIops": "write_ops",
+        "readThroughput": "read_bytes",
+        "writeThroughput": "write_bytes",
+    }
+    before = {name: counted(ceph_cluster, counter) for name, counter in names.items()}
+    for _ in range(3):
+        # Without a cache each operation of the bench is one of the cluster.
+        for direction, size in (("write", "16K"), ("read", "32K")):
+            rbd(
+                *("bench", "--io-type", direction, "--io-size", size, "--io-total", "4M", "--rbd-cache=false"),
+                *("--io-threads", "2", "rbd/measured"),
+            )
+        add_up()
+
+    def all_added() -> bool:
+        add_up()
+        return sums["volume writeThroughput"] >= 12 * 2**20 and sums["volume readThroughput"] >= 12 * 2**20
+
+    wait_for("sum of all that was done", all_added, 60)
+    after = {name: counted(ceph_cluster, counter) for name, counter in names.items()}
+    for name in names:
+        assert sums[f"volume {name}"] == pytest.approx(after[name] - before[name], rel=0.05), name
+        assert sums[f"storage {name}"] >= 0.95 * sums[f"volume {name}"], name
+    assert sums["volume readThroughput"] == pytest.approx(12 * 2**20, rel=0.05)
+    assert sums["volume writeIops"] == pytest.approx(3 * 256, rel=0.05)
+    rbd("rm", "--no-progress", "rbd/measured")
+
+
+def counted(cluster: CephCluster, counter: str) -> float:
+    """What the page of the manager says of the image `measured`."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{cluster.metrics_port}/metrics", timeout=30) as page:
+        text = page.read().decode()
+    return sum(
+        float(line.rsplit(" ", 1)[1])
+        for line in text.splitlines()
+        if line.startswith(f"ceph_rbd_{counter}{{") and 'image="measured"' in line
+    )
 
 
 def test_the_token_is_renewed(host: Host, target: Target, ceph_cluster: CephCluster) -> None:
