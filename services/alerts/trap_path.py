@@ -175,6 +175,7 @@ async def trap_path(
             sources.refresh()
             polls.refresh()
             syncs.refresh()
+            checks.changed("")
             for storage_id in touched:
                 if fleet.get(storage_id) is None:
                     departures.add(storage_id)
