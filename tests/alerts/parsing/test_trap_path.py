@@ -21,9 +21,8 @@ def delphis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlertsUp]:
     folder = tmp_path_factory.mktemp("traps")
     write_manifest(folder / "drivers", "traps", "Traps")
     options = ("--trap-listen", "127.0.0.1:0", "--drivers", str(folder / "drivers"))
-    with up(folder, *options) as running:
-        with contextlib.closing(AlertsUp(running)) as found:
-            yield found
+    with up(folder, *options) as running, contextlib.closing(AlertsUp(running)) as found:
+        yield found
 
 
 def test_a_trap_raises_another_repeats_another_clears(delphis: AlertsUp) -> None:
