@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 from delphis.delfin import kinds
 from delphis.delfin.notes import Notes
 from delphis.sdk import Capabilities, ResourceMetrics
+from delphis.sdk import metrics as sdk_metrics
 
 _VERSION = re.compile(r"[vV]?(\d+(?:\.\d+)*)")
 # Base unit, and what a value is multiplied by.
@@ -34,26 +35,43 @@ _UNITS: dict[str, tuple[str, float]] = {
     "%": ("1", 1e-2),
     "1": ("1", 1.0),
 }
-_BY_NAME = (
-    ("iops", "IOPS"),
-    ("throughput", "MB/s"),
-    ("responsetime", "ms"),
-    ("cachehitratio", "%"),
-    ("iosize", "KB"),
-    ("cpuusage", "%"),
-)
+
+
+class Metric(NamedTuple):
+    """A metric of the catalogue, as a driver says it."""
+
+    name: str
+    unit: str
+    factor: float
+    """What the driver's values are multiplied by."""
+
+
+@cache
+def _by_plain_name() -> Mapping[str, sdk_metrics.Metric]:
+    return {name.lower(): metric for name, metric in sdk_metrics.catalogue().items()}
 
 
 def usual_unit(name: str) -> str:
     """The unit that the interface gives a metric; empty for one that it doesn't know."""
-    plain = name.lower()
-    return next((unit for ending, unit in _BY_NAME if plain.endswith(ending)), "")
+    metric = _by_plain_name().get(name.lower())
+    return metric.delfin_unit if metric is not None else ""
 
 
-@lru_cache(1000)
-def base_unit(name: str, unit: str) -> tuple[str, float] | None:
-    """Base unit and factor of a metric in a unit; in its usual one where none is said. None: the unit is unknown."""
-    return _UNITS.get(unit.strip().lower() or usual_unit(name).lower())
+@lru_cache(4000)
+def read_as(kind: str, name: str, unit: str) -> Metric | str:
+    """What a metric of a kind is in the catalogue, whatever its upper and lower case; in its usual unit where none is
+    said. A text: why it is none of it."""
+    metric = _by_plain_name().get(name.strip().lower())
+    if metric is None:
+        return "is no metric of the catalogue: left out"
+    if kind not in metric.kinds:
+        return f"is no metric of a {kind}: left out"
+    said = _UNITS.get(unit.strip().lower() or metric.delfin_unit.lower())
+    if said is None:
+        return "has a unit that is unknown: left out"
+    if said[0] != metric.unit:
+        return f"has a unit that is none of {metric.unit}: left out"
+    return Metric(metric.name, metric.unit, said[1])
 
 
 def for_firmware(answer: Any, firmware: str) -> Any:
@@ -94,11 +112,12 @@ def capabilities(answer: Any, notes: Notes) -> Capabilities:
         group = ResourceMetrics(kind=kind)
         for name, about in measured.items():
             described = about if isinstance(about, Mapping) else {}
-            unit = base_unit(str(name), str(described.get("unit") or ""))
-            if unit is None:
-                notes.odd(str(name), "has a unit that is unknown: left out", described.get("unit"))
+            metric = read_as(kind, str(name), str(described.get("unit") or ""))
+            if isinstance(metric, str):
+                notes.odd(str(name), metric, described.get("unit"))
                 continue
-            group.metrics.add(name=str(name), unit=unit[0], description=str(described.get("description") or ""))
+            text = str(described.get("description") or "")
+            group.metrics.add(name=metric.name, unit=metric.unit, description=text)
         if isinstance(interval, (int, float)) and interval > 0:
             group.interval.FromSeconds(int(interval))
         if group.metrics:
@@ -136,8 +155,10 @@ def wanted(asked: Sequence[ResourceMetrics], answer: Any) -> dict[str, dict[str,
     for group in asked:
         word = kinds.word_of(group.kind)
         mine = own.get(word, {})
-        found[word] = {
-            metric.name: mine.get(metric.name, {"unit": usual_unit(metric.name), "description": metric.name})
-            for metric in group.metrics
-        } or mine
+        spelled = {name.strip().lower(): name for name in mine}
+        found[word] = {}
+        for metric in group.metrics:
+            name = spelled.get(metric.name.lower(), metric.name)
+            found[word][name] = mine.get(name, {"unit": usual_unit(name), "description": name})
+        found[word] = found[word] or mine
     return found

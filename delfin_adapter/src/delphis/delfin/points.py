@@ -64,15 +64,15 @@ def _series(item: Any, notes: Notes) -> tuple[str, _Series] | None:
             return _series((found["name"], found["labels"], found["values"]), notes)
         notes.lacks("item", "is no (name, labels, values): left out", item)
         return None
-    name = str(name)
-    kind, unit = kinds.kind_of(str(word)), metrics.base_unit(name, str(said or ""))
+    kind = kinds.kind_of(str(word))
     if kind is None:
         notes.odd("resource_type", "is no kind of resource: left out", word)
         return None
-    if unit is None:
-        notes.odd("unit", "is unknown: left out", said)
+    metric = metrics.read_as(kind, str(name), str(said or ""))
+    if isinstance(metric, str):
+        notes.odd(str(name), metric, said)
         return None
-    return kind, (resource, name, unit[1], values)
+    return kind, (resource, metric.name, metric.factor, values)
 
 
 def _runs(moments: list[int]) -> Iterator[list[int]]:
