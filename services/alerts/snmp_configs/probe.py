@@ -87,8 +87,6 @@ def _probe(given: Given) -> Probed:
         session.get(context, SYS_DESCR)
     except errors.DriverError as error:
         return Probed(problem=error.message)
-    except ImportError:
-        return Probed(problem="The library for SNMP (pysnmp) is not installed.")
     finally:
         if session is not None:
             session.close()
