@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 500
 BATCH_BYTES = 1 << 20
-AT_ONCE = 8
+AT_ONCE = 4
+"""Arrays of one driver: a driver that hangs keeps the traps of others from nothing."""
 FIRST_WAIT, LONGEST_WAIT = 0.25, 15.0
 TRIES = 2
 """How often a single trap may end the host, or break the driver's answer, before it is given up."""
@@ -70,7 +71,7 @@ class Queues:
         self._counts = counts
         self._waiting: defaultdict[str, int] = defaultdict(int)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._calls = asyncio.Semaphore(AT_ONCE)
+        self._gates: defaultdict[tuple[str, str], asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         self._sweeper: asyncio.Task[None] | None = None
         self._woken: dict[str, asyncio.Event] = {}
         self._workers: dict[str, _Worker] = {}
@@ -128,6 +129,10 @@ class Queues:
         elif self._waiting.get(storage_id):
             self._run(storage_id)
 
+    def _gate(self, storage_id: str) -> asyncio.Semaphore:
+        array = self._arrays.get(storage_id)
+        return self._gates[array.pair if array is not None else ("", "")]
+
     async def _work(self, storage_id: str) -> None:
         worker = self._workers.get(storage_id)
         if worker is None:
@@ -135,7 +140,7 @@ class Queues:
         failures = 0
         while self._waiting.get(storage_id):
             try:
-                async with self._calls:
+                async with self._gate(storage_id):
                     written = await worker.step()
             except _Later as later:
                 failures += 1

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 16
 IDLE_SECONDS = 60.0
-STORE_RETRY_SECONDS = 5
+STORE_RETRY_SECONDS = CORE_RETRY_SECONDS = 5
 
 
 class Window(NamedTuple):
@@ -259,6 +259,9 @@ class Poller:
 
     async def _failed(self, array: Array, poll: Poll, error: CallError, *, whole: bool) -> None:
         if error.reason == "STORAGE_NOT_FOUND":
+            return
+        if not error.reason and error.code is grpc.StatusCode.UNAVAILABLE:  # the core is away, not the array
+            poll.next_at = times.now() + CORE_RETRY_SECONDS * times.SECOND
             return
         unable = error.code is grpc.StatusCode.UNIMPLEMENTED
         if whole or unable:

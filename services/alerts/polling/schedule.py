@@ -9,7 +9,7 @@ from services.values import times
 SPREAD = 30 * times.SECOND
 """Within this time after a start all arrays are polled."""
 JITTER = 0.1
-LONGEST = times.HOUR
+LONGEST = 15 * times.MINUTE
 SOON_GAP = 5 * times.SECOND
 """Least time between the beginnings of two polls that traps or callers want."""
 UNSUPPORTED = times.DAY
