@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -53,6 +54,8 @@ def _query(running: Up, **fields: Any) -> dict[str, Any]:
 
 
 def _is_there(running: Up) -> bool:
+    # A core that was started again has another port.
+    running.rest = re.findall(r"REST\s+(https?://[^/\s]+)", running.log())[-1]
     try:
         return running.ask("GET", "/v1/collections").status == 200
     except OSError:  # the core itself is away

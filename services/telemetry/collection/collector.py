@@ -36,8 +36,9 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 128
 """Arrays that are asked at the same time."""
-SPREAD_SECONDS = 30.0
-"""Within this time after a start, and within each interval, the arrays are asked one after another."""
+APART_SECONDS, SPREAD_SECONDS = 0.1, 30.0
+"""After a start, and in each interval, the arrays are asked one after another: so far apart, all within this time."""
+RETRY_SECONDS = 30.0
 IDLE_SECONDS = 5.0
 CAPABILITIES_SECONDS = 6 * 3600
 """What an array measures is asked again this often."""
@@ -79,7 +80,7 @@ class Collector:
         for storage_id, collection in loaded.items():
             text = str(UUID(bytes=storage_id))
             self._collections[text] = collection
-            self._not_before[text] = now + random.uniform(0, SPREAD_SECONDS)
+            self._not_before[text] = now + random.uniform(0, min(SPREAD_SECONDS, APART_SECONDS * len(loaded)))
         self._fleet.listen(lambda _: self._wake.set())
         self._task = asyncio.create_task(self._run(), name="collections")
 
@@ -137,8 +138,8 @@ class Collector:
         self._wake.set()
 
     def _due(self, storage: Storage, pace: Pace, state: KindState) -> int:
-        spread = min(pace.interval, int(SPREAD_SECONDS * 1000))
-        offset = zlib.crc32(storage.id.encode()) % spread
+        spread = min(pace.interval, int(min(SPREAD_SECONDS, APART_SECONDS * len(self._fleet.all())) * 1000))
+        offset = zlib.crc32(storage.id.encode()) % max(spread, 1)
         return plan.due_at(pace, state.watermark, state.failures, state.failed_at // 1000, offset)
 
     async def _run(self) -> None:
@@ -195,7 +196,7 @@ class Collector:
             del self._running[storage.id]
             if not task.cancelled() and (error := task.exception()) is not None:
                 log.error("the collection from %s broke", storage.id, exc_info=error)
-                self._not_before[storage.id] = times.now() / times.SECOND + SPREAD_SECONDS
+                self._not_before[storage.id] = times.now() / times.SECOND + RETRY_SECONDS
             self._wake.set()
 
         task.add_done_callback(over)
@@ -206,7 +207,7 @@ class Collector:
             try:
                 await self._learn(storage, collection)
             except CallError as error:
-                self._not_before[storage.id] = times.now() / times.SECOND + SPREAD_SECONDS
+                self._not_before[storage.id] = times.now() / times.SECOND + RETRY_SECONDS
                 self._warnings[storage.id] = [f"The array does not say what it measures: {error.message}"]
                 return
             self._not_before.pop(storage.id, None)
@@ -280,7 +281,7 @@ class Collector:
         """It samples later than we ask. That is a failure only when it goes on."""
         if times.now() // 1000 - since > _STALE_MILLISECONDS:
             raise CallError("INVALID_RESULTS", f"The array has had no new samples since {_shown(since)}.")
-        self._not_before[storage.id] = times.now() / times.SECOND + SPREAD_SECONDS
+        self._not_before[storage.id] = times.now() / times.SECOND + RETRY_SECONDS
         return False
 
     async def _commit(
@@ -301,7 +302,7 @@ class Collector:
             recorded = await self._store.write(work, bulk=sum(window.values.size for window in windows) > 50_000)
         except StoreFault as fault:
             log.error("the points of %s can't be stored, and are collected again: %s", storage.id, fault)
-            self._not_before[storage.id] = times.now() / times.SECOND + SPREAD_SECONDS
+            self._not_before[storage.id] = times.now() / times.SECOND + RETRY_SECONDS
             return False
         self._recorder.committed(recorded)
         collection.kinds.update(states)
