@@ -113,5 +113,8 @@ async def web(
     try:
         yield site
     finally:
-        server.close()
+        # A connection that is being accepted while its server is closed would be left open (CPython 3.11).
+        for listening in server.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
         await site.close()
+        server.close()
