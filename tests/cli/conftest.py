@@ -164,7 +164,9 @@ class Registry(registry_pb2_grpc.RegistryServiceServicer):
             hosts=[registry_pb2.DriverHost(state=registry_pb2.HOST_STATE_SERVING, pid=7)],
         )
         broken = registry_pb2.Driver(
-            name="dev.acme.old", state=registry_pb2.DRIVER_STATE_LOAD_FAILED, error="no module named pyacme"
+            name="dev.acme.old",
+            state=registry_pb2.DRIVER_STATE_LOAD_FAILED,
+            error='no module named pyacme\nTraceback (most recent call last):\n  File "box.py"\x1b[0m',
         )
         return registry_pb2.ListDriversResponse(drivers=[box, broken])
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from delphis.cli.commands.drivers import print_driver
 from delphis.inventory.v1 import job_pb2
+from delphis.registry.v1 import registry_pb2
 from delphis.type.v1 import access_pb2, storage_pb2
 
 from .conftest import TOKEN, Answer, Server, delphis, quick
@@ -226,8 +228,18 @@ def test_drivers_list_shows_broken_ones_too(server: Server) -> None:
     answer = call(server, "drivers", "list")
     assert answer.code == 0, answer.err
     assert "acme box (in use, conflicts with dev.other)" in answer.out
-    assert "no module named pyacme" in answer.out
+    assert "no module named pyacme\n" in answer.out
+    assert "Traceback" not in answer.out  # which `drivers show` has
     assert "load_failed" in answer.out
+    assert "Traceback" in call(server, "--output", "json", "drivers", "list").out
+
+
+def test_a_traceback_is_shown_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
+    error = 'no module named pyacme\nTraceback (most recent call last):\n  File "box.py"\x1b[0m'
+    print_driver(registry_pb2.Driver(name="dev.acme.old", error=error))
+    *_, why, empty, first, second = capsys.readouterr().out.splitlines()
+    assert why.split() == ["Why:", "no", "module", "named", "pyacme"]
+    assert (empty, first, second) == ("", "Traceback (most recent call last):", '  File "box.py"\\x1b[0m')
 
 
 def test_driver_says_what_it_wants_to_know(server: Server) -> None:

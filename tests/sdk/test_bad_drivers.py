@@ -208,6 +208,7 @@ def test_no_import(start_host: StartHost) -> None:
         failed = failure(partial(host.call, method.path, b"", streams=method.streams))
         assert (failed.code.name, failed.reason) == ("FAILED_PRECONDITION", "DRIVER_LOAD_FAILED"), method.name
         assert "a_library_that_nobody_has" in failed.message
+        assert "Traceback" not in failed.message
     assert host.health() == "SERVING"
     assert host.health("delphis.driver.v1.StorageDriver") == "NOT_SERVING"
     assert host.terminate() == 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from delphis.cli.cells import size, text
+from delphis.cli.cells import UNSET, size, text
 from delphis.cli.connection import Connection, connected
 from delphis.cli.names import complete_storage, storage_id
 from delphis.cli.options import Group, pass_settings
 from delphis.cli.output import Listing, print_list, print_message
 from delphis.cli.settings import Settings
 from delphis.cli.tables import print_fields, print_table
+from delphis.cli.texts import printable
 from delphis.registry.v1 import registry_pb2, registry_pb2_grpc
 
 RESTART_TIMEOUT = 65.0  # seconds; answers when the new hosts serve
@@ -42,11 +43,16 @@ def pairs_text(driver: registry_pb2.Driver) -> str:
     return ", ".join(pair_text(pair) for pair in driver.serves)
 
 
+def why(driver: registry_pb2.Driver) -> str:
+    """What is wrong with it in a line; `drivers show` has the rest, such as a traceback."""
+    return driver.error.partition("\n")[0] or UNSET
+
+
 LISTING = Listing(
     key="drivers",
     message=registry_pb2.Driver,
     columns=("name", "version", "vendor_and_model", "state", "serving", "source", "error"),
-    computed={"vendor_and_model": pairs_text, "serving": serving},
+    computed={"vendor_and_model": pairs_text, "serving": serving, "error": why},
 )
 
 
@@ -109,8 +115,12 @@ def print_driver(driver: registry_pb2.Driver) -> None:
         ("Restarts", str(driver.restarts)),
     ]
     if driver.error:
-        fields.append(("Why", driver.error))
+        fields.append(("Why", why(driver)))
     print_fields(fields)
+    if "\n" in driver.error:
+        click.echo()
+        for line in driver.error.splitlines()[1:]:
+            click.echo(printable(line))
     if driver.hosts:
         click.echo()
         print_table(

@@ -95,8 +95,9 @@ class Calls:
         """Checks a request. Raises what is wrong with it."""
         seconds = method.default_deadline if remaining is None else budget(max(0.0, remaining))
         if self._loaded.driver is None:
+            why = self._loaded.error.partition("\n")[0]  # `delphis drivers show` has the traceback
             raise errors.DriverLoadFailed(
-                f"The driver {self._settings.driver} can't be loaded: {self._loaded.error}",
+                f"The driver {self._settings.driver} can't be loaded: {why}",
                 driver=self._settings.driver,
             )
         if method.name not in self._announced:

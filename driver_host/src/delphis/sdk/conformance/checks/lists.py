@@ -41,7 +41,7 @@ def completeness(listing: Listing) -> Iterator[Problem]:
     marked = [number for number, message in enumerate(listing.messages) if message.complete]
     warnings = [warning for message in listing.messages for warning in message.warnings]
     if not marked:
-        said = f": {warnings[0].message}" if warnings else ", and no warning says why"
+        said = f": {warnings[0].message.rstrip('.')}" if warnings else ", and no warning says why"
         yield Problem(
             f"It is not marked complete{said}.", listing.rpc, "Nothing is ever removed by an incomplete list."
         )
