@@ -171,7 +171,10 @@ Global___ReceiverTls: _TypeAlias = ReceiverTls  # noqa: Y015
 class WebhookReceiver(_message.Message):
     """Events are sent as JSON to an address, up to 500 a POST. The body is
     `{"version": 1, "receiver": NAME, "events": [AlertEvent, …]}` in the JSON of the
-    REST API. Every status of 200 to 299 takes them all.
+    REST API. Every status of 200 to 299 takes them all. One that refuses the content
+    (400, 406, 409, 411 to 418, 422, 431, 451) has the one event dropped that is at
+    fault, if the receiver takes others; any other answer is tried again. Redirects
+    are not followed.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -218,7 +221,8 @@ Global___WebhookReceiver: _TypeAlias = WebhookReceiver  # noqa: Y015
 @_typing.final
 class AlertmanagerReceiver(_message.Message):
     """Alerts are sent to Alertmanager's API v2, open ones again and again as it wants
-    them, and once more with their end when they are cleared.
+    them, and once more with their end when they are cleared. docs/alert-delivery.md
+    lists their labels, which stay as they were when it was first told.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -384,7 +388,7 @@ class Receiver(_message.Message):
     @_builtins.property
     def max_age(self) -> _duration_pb2.Duration:
         """Events that waited longer are dropped and counted, 1 minute to 30 days. Unset: 7
-        days.
+        days. Alertmanager is told later of what is still open then.
         """
 
     @_builtins.property

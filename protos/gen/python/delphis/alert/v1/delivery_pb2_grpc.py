@@ -163,7 +163,8 @@ class DeliveryServiceServicer(object):
     def CreateSilence(self, request, context):
         """Makes a silence: until its end the alerts that match are told to no receiver.
         They are stored as ever. What was raised under a silence and is still open at
-        its end is told then.
+        its end is told then. Whoever was told of an alert before is told of its end,
+        silence or not.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|

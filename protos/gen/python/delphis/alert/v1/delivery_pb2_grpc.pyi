@@ -85,7 +85,8 @@ class DeliveryServiceStub:
     CreateSilence: _grpc.UnaryUnaryMultiCallable[_delivery_pb2.CreateSilenceRequest, _delivery_pb2.Silence]
     """Makes a silence: until its end the alerts that match are told to no receiver.
     They are stored as ever. What was raised under a silence and is still open at
-    its end is told then.
+    its end is told then. Whoever was told of an alert before is told of its end,
+    silence or not.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -160,7 +161,8 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     CreateSilence: _aio.UnaryUnaryMultiCallable[_delivery_pb2.CreateSilenceRequest, _delivery_pb2.Silence]  # type: ignore[assignment]
     """Makes a silence: until its end the alerts that match are told to no receiver.
     They are stored as ever. What was raised under a silence and is still open at
-    its end is told then.
+    its end is told then. Whoever was told of an alert before is told of its end,
+    silence or not.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
@@ -274,7 +276,8 @@ class DeliveryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_delivery_pb2.Silence, _abc.Awaitable[_delivery_pb2.Silence]]:
         """Makes a silence: until its end the alerts that match are told to no receiver.
         They are stored as ever. What was raised under a silence and is still open at
-        its end is told then.
+        its end is told then. Whoever was told of an alert before is told of its end,
+        silence or not.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
