@@ -58,11 +58,23 @@ def test_a_body_is_the_drivers_part_and_the_cores(seq: int, updated_at: int, mis
 
 def test_ids_are_in_the_order_of_rows_and_lie_with_their_array() -> None:
     prefix = minting.id_prefix(STORAGE.bytes)
-    minted = minting.mint(prefix, range(SEQ, SEQ + 1000 * 256, 256))
+    numbers = range(SEQ, SEQ + 10_000 * 256, 256)  # more than share the upper bits
+    minted = minting.mint(prefix, numbers)
     assert sorted(minted) == minted
     assert {id_[:4] for _, id_ in minted} == {prefix}
-    assert len({id_ for _, id_ in minted}) == 1000
+    assert len({id_ for _, id_ in minted}) == 10_000
     assert [wire.id_text(id_) for _, id_ in minted] == [text for text, _ in minted]
+    assert [minting.seq_of(id_) for _, id_ in minted] == list(numbers)
+
+
+def test_bodies_of_many_rows_are_those_of_each() -> None:
+    maker = body.BodyMaker(STORAGE.bytes)
+    numbers = [SEQ, SEQ + 256, SEQ + 1_000_000 * 256]
+    parts = [block_pb2.Volume(name="v" * length).SerializeToString() for length in (0, 200, 20_000)]
+    texts = [text for text, _ in minting.mint(maker.prefix, numbers)]
+    assert maker.bodies(parts, texts, numbers) == [
+        maker.body(part, text, number, 0) for part, text, number in zip(parts, texts, numbers, strict=True)
+    ]
 
 
 def test_hosts_get_their_initiators() -> None:
