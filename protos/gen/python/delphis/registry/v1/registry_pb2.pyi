@@ -380,7 +380,8 @@ class Quarantine(_message.Message):
     LAST_EXIT_FIELD_NUMBER: _builtins.int
     storage_id: _builtins.str
     """Id of the storage. Where logging in to an array ended hosts, `login@` and
-    its address, such as `login@192.0.2.7:443`: it has no id yet.
+    its address, such as `login@192.0.2.7:443`: it has no id yet. Where a trap
+    ended them, the id, a slash and a digest of that trap: the array is trusted.
     """
     driver: _builtins.str
     """Name of its driver."""
