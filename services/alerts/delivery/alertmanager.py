@@ -12,9 +12,9 @@ import orjson
 from delphis.alert.v1 import alert_pb2, delivery_pb2
 from delphis.type.v1 import alert_pb2 as type_alert_pb2
 from gateway.dialect import enum_texts
-from services.alerts.delivery.http_client import HttpClient
 from services.alerts.delivery.message import Message
 from services.alerts.delivery.settings import EVENTS_A_BATCH, DeliverySettings
+from services.outbound.http_client import HttpClient
 from services.values import times
 
 DEFAULT_RESEND = 60.0

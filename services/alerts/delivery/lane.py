@@ -11,8 +11,7 @@ from functools import partial
 
 from delphis.alert.v1 import alert_pb2, delivery_pb2
 from services.alerts.delivery import event_log, lane_records, plan
-from services.alerts.delivery.backoff import Backoff
-from services.alerts.delivery.errors import LaneGone, Refused, Unavailable
+from services.alerts.delivery.errors import LaneGone
 from services.alerts.delivery.event_log import EventLog
 from services.alerts.delivery.matching import Rules
 from services.alerts.delivery.message import LoggedEvent, Message, Sink
@@ -21,6 +20,8 @@ from services.alerts.delivery.receiver_checks import max_age_of
 from services.alerts.delivery.settings import EVENTS_A_BATCH, DeliverySettings
 from services.alerts.delivery.silencing import Silencing
 from services.alerts.delivery.standing import Standing
+from services.outbound.backoff import Backoff
+from services.outbound.errors import Refused, Unavailable
 from services.store.engine import Store
 from services.store.errors import StoreFault
 from services.values import times

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.alerts.delivery import lane_records
-from services.alerts.delivery.errors import LaneGone, Refused, Unavailable
+from services.alerts.delivery.errors import LaneGone
 from services.alerts.delivery.lane_records import Told
 from services.alerts.delivery.message import Message, Sink
 from services.alerts.delivery.plan import Step, portions
+from services.outbound.errors import Refused, Unavailable
 from services.store.engine import Store
 from services.values import times
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from delphis.alert.v1 import delivery_pb2 as pb
 from services.alerts.delivery import receiver_records, silence_records
 from services.alerts.delivery.delivery import Delivery
-from services.alerts.delivery.errors import DeliveryFault
 from services.alerts.delivery.receiver_checks import check_receiver, check_silence
 from services.alerts.delivery.receiver_records import StoredReceiver
 from services.alerts.delivery.receiver_secrets import carry_over, public, secret
 from services.alerts.delivery.trial import tell_made_up
 from services.calls.errors import CallError
 from services.calls.method import Call, Method, methods_of, unary
+from services.outbound.errors import DeliveryFault
 from services.store.engine import Store
 from services.values import times, uuids
 from services.vault.errors import Undecryptable, VaultError

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.outbound.timeouts import Timeouts
+
 EVENTS_A_BATCH = 500
 """Events that are read, and at most sent, at once."""
 BYTES_A_BATCH = 1 << 20
@@ -13,14 +15,9 @@ MAX_SILENCES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class DeliverySettings:
+class DeliverySettings(Timeouts):
     """Times are seconds."""
 
-    connect_timeout: float = 5.0
-    read_timeout: float = 20.0
-    """Between two pieces of an answer."""
-    total_timeout: float = 30.0
-    """For a whole attempt."""
     first_delay: float = 1.0
     """Before the second attempt; it doubles, up to the longest."""
     longest_delay: float = 60.0

@@ -7,10 +7,10 @@ import uuid
 
 from delphis.alert.v1 import alert_pb2, delivery_pb2
 from delphis.type.v1 import alert_pb2 as type_alert_pb2
-from services.alerts.delivery.errors import DeliveryFault, Unavailable
 from services.alerts.delivery.message import LoggedEvent, Message, Sink
 from services.alerts.delivery.settings import DeliverySettings
 from services.alerts.delivery.sinks import sinks_of
+from services.outbound.errors import DeliveryFault, Unavailable
 from services.values import times
 
 TEST_ALERT = "delphis.test"

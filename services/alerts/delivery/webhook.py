@@ -8,10 +8,10 @@ import time
 from collections.abc import Sequence
 
 from delphis.alert.v1 import alert_pb2, delivery_pb2
-from services.alerts.delivery.http_client import HttpClient
 from services.alerts.delivery.message import Message
 from services.alerts.delivery.settings import EVENTS_A_BATCH, DeliverySettings
 from services.alerts.delivery.wording import envelope
+from services.outbound.http_client import HttpClient
 
 
 def signature(key: str, timestamp: str, body: bytes) -> str:

@@ -11,8 +11,8 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from delphis.alert.v1 import delivery_pb2
-from services.alerts.delivery import kafka
 from services.calls.errors import CallError
+from services.outbound import kafka
 from tests.alerts.delivery.scene import ARRAY, Scene
 
 

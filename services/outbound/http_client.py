@@ -1,4 +1,4 @@
-"""POSTs to receivers: with time limits, without redirects, and reading no more of an answer than is of use."""
+"""POSTs: with time limits, without redirects, and reading no more of an answer than is of use."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from delphis.alert.v1 import delivery_pb2
-from services.alerts.delivery.errors import Refused, Unavailable, bounded
-from services.alerts.delivery.settings import DeliverySettings
+from services.outbound.errors import Refused, Unavailable, bounded
+from services.outbound.timeouts import Timeouts
 
 if TYPE_CHECKING:
     import aiohttp
@@ -28,6 +27,14 @@ EXCERPT = 200
 _CONTENT_REFUSED = frozenset({400, 406, 409, 411, 412, 413, 414, 415, 416, 417, 418, 422, 431, 451})
 
 
+class Tls(Protocol):
+    """What the contract's messages say of how a server is verified."""
+
+    ca_certificates: str
+    """PEM; empty: those of the system."""
+    insecure_skip_verify: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back."""
@@ -39,20 +46,21 @@ class Answer:
 
 
 class HttpClient:
-    """POSTs for one sink, over connections of its own."""
+    """POSTs to one server, over connections of its own."""
 
     def __init__(
         self,
-        tls: delivery_pb2.ReceiverTls,
-        settings: DeliverySettings,
+        tls: Tls,
+        timeouts: Timeouts,
         *,
         headers: Mapping[str, str],
         secrets: Iterable[str],
+        content_type: str = "application/json",
     ) -> None:
-        """`secrets` are kept out of every message, should the receiver send them back."""
+        """`secrets` are kept out of every message, should the server send them back."""
         self._tls = tls
-        self._settings = settings
-        self._headers = dict(headers)
+        self._timeouts = timeouts
+        self._headers = {**headers, "Content-Type": content_type, "User-Agent": "Delphis"}
         self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
         self._session: aiohttp.ClientSession | None = None
 
@@ -84,7 +92,7 @@ class HttpClient:
         import aiohttp
 
         session = await self._open(url)
-        sent = {**self._headers, **headers, "Content-Type": "application/json", "User-Agent": "Delphis"}
+        sent = {**self._headers, **headers}
         for last in (False, True):
             try:
                 async with session.post(url, data=body, headers=sent, allow_redirects=False) as response:
@@ -107,7 +115,7 @@ class HttpClient:
         if self._session is None:
             # To load the system's certificates takes 30 ms.
             context = await asyncio.to_thread(tls_context, self._tls) if url.startswith("https:") else True
-            limits = self._settings
+            limits = self._timeouts
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     ssl=context, limit=2, resolver=_resolver(), use_dns_cache=False, keepalive_timeout=15
@@ -157,7 +165,7 @@ class HttpClient:
         raise Unavailable(f"It answered {status}{said}", retry_after=answer.retry_after)
 
 
-def tls_context(tls: delivery_pb2.ReceiverTls) -> ssl.SSLContext:
+def tls_context(tls: Tls) -> ssl.SSLContext:
     """The context; ssl.SSLError or ValueError where the certificates are none."""
     context = ssl.create_default_context(cadata=tls.ca_certificates or None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -183,8 +191,8 @@ def _resolver() -> AbstractResolver:
     from aiohttp.abc import AbstractResolver, ResolveResult
 
     class OwnThreadResolver(AbstractResolver):
-        """Looks names up in a thread of the sink's own: the loop's pool is small, and one dead name server would
-        fill it with look-ups and keep all other receivers waiting."""
+        """Looks names up in a thread of the client's own: the loop's pool is small, and one dead name server would
+        fill it with look-ups and keep all others waiting."""
 
         def __init__(self) -> None:
             self._running: threading.Thread | None = None
@@ -219,7 +227,7 @@ def _resolver() -> AbstractResolver:
                 except RuntimeError:  # the loop is closed: nobody waits any more
                     return
 
-            self._running = threading.Thread(target=look_up, name="receiver-name", daemon=True)
+            self._running = threading.Thread(target=look_up, name="name look-up", daemon=True)
             self._running.start()
             found = await future
             return [
