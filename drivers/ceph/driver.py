@@ -45,6 +45,9 @@ from .pools import applications_of, id_of, pool_of
 
 ODD = (AttributeError, KeyError, TypeError, ValueError)
 
+# Seconds that images may take to be listed for their names, while somebody waits for samples.
+_LISTING = 60.0
+
 _T = TypeVar("_T")
 _Pools = Mapping[str, Mapping[str, Any]]
 
@@ -155,11 +158,8 @@ class CephDriver(StorageDriver):
 
     def _names_of_images(self, context: Context) -> dict[Image, str]:
         # What this list lacks concerns its images, not the samples of the others.
-        listing = Context(context.storage_id, timeout=context.remaining)
-        return {
-            (image.native["pool"], image.native.get("namespace", ""), image.name): image.native_volume_id
-            for image in self.list_volumes(listing)
-        }
+        listing = Context(context.storage_id, timeout=min(context.remaining / 2, _LISTING))
+        return {_image_of(image): image.native_volume_id for image in self.list_volumes(listing)}
 
     def _names_of_disks(self, context: Context) -> dict[str, str]:
         with _understanding("disks"):
@@ -197,12 +197,18 @@ class CephDriver(StorageDriver):
                 twice = True
                 continue
             seen.add(volume.native_volume_id)
+            self._performance.learn(_image_of(volume), volume.native_volume_id)
             yield volume
         if twice or not listing.is_complete:
             context.incomplete(
                 f"Images of pool {pool!r} came, went or were renamed while they were listed; some may be missing.",
                 native_id=id_of(pools[pool]),
             )
+
+
+def _image_of(volume: Volume) -> Image:
+    """How the manager's counters name it."""
+    return volume.native["pool"], volume.native.get("namespace", ""), volume.name
 
 
 @contextmanager

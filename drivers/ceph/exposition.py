@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from delphis.sdk import AccessInfo, Context, RestAccess, Tls, errors
-from delphis.sdk.http import Reply, RestSession
+from delphis.sdk.http import Reply, RestSession, Retry
 
 PORT = 9283
 ATTRIBUTE = "prometheus"
@@ -26,6 +26,7 @@ class MetricsPage(RestSession):
 
     default_headers: ClassVar[Mapping[str, str]] = {"Accept": "text/plain"}
     default_port: ClassVar[int] = PORT
+    retry: ClassVar[Retry] = Retry(attempts=2)  # a page that isn't there must not hold up a sync
 
     def read(self, context: Context) -> list[Sample]:
         """The counters that this driver knows, with their labels."""

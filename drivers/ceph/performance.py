@@ -164,8 +164,17 @@ class Performance:
                 # It counts anew: it may be another image of the same name.
                 self._names.pop(image, None)
         if after.images.keys() - self._names.keys() and time.monotonic() - self._named_at > _NAMES_AGE:
-            self._names, self._named_at = dict(self._list_images(context)), time.monotonic()
+            self._named_at = time.monotonic()
+            try:
+                self._names = dict(self._list_images(context))
+            except errors.DriverError as error:
+                context.check()
+                context.warn(f"Images that are new are not measured: they could not be listed: {error}")
         rates.counted["volume"] = _since(before.images, after.images, self._names)
+
+    def learn(self, image: Image, native_id: str) -> None:
+        """The native id of an image, where it is listed anyway: many are not listed in a moment."""
+        self._names[image] = native_id
 
 
 def _since(

@@ -193,6 +193,25 @@ def test_images_that_nobody_knows_are_left_out_and_looked_up_seldom(measured: Me
     assert measured.cluster.paths().count("/api/pool") == 1
 
 
+def test_a_sync_teaches_the_names_of_images(measured: Measured) -> None:
+    measured.collect()
+    list(measured.cluster.driver.list_volumes(measured.cluster.context))
+    asked = len(measured.cluster.paths())
+    measured.pass_time(15)
+    assert measured.sample("volume").keys() == {VOL1, INNER}
+    assert "/api/block/image" not in measured.cluster.paths()[asked:]
+
+
+def test_images_that_can_not_be_listed_take_nothing_else_along(measured: Measured) -> None:
+    measured.collect()
+    measured.cluster.dashboard.says["/api/pool"] = Says({"detail": "broken"}, 500)
+    measured.pass_time(15)
+    assert {batch.kind for batch in measured.collect()} == {"storage", "storage_pool", "disk"}
+    assert measured.cluster.context.is_complete
+    (warning,) = measured.cluster.context.warnings
+    assert "could not be listed" in warning.message
+
+
 @pytest.mark.parametrize(
     ("says", "error"),
     [
