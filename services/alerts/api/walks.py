@@ -35,6 +35,8 @@ from services.store.statement import Statement, statement
 
 MAX_READ = 200_000
 """Alerts that are read for one page where no index has its filter and its order."""
+_GLANCES = (1_000, 20_000)
+"""Counting so far shows a way that finds few rows; counting all of another may take longer than the page."""
 MAX_STORAGES = 500
 """Storages with a label that are walked one by one."""
 _STATES = (pb.ALERT_STATE_OPEN, pb.ALERT_STATE_CLEARED)
@@ -113,15 +115,22 @@ def _ways(connection: Connection, wanted: Listing) -> list[_Way]:
 
 def _least(connection: Connection, wanted: Listing, candidates: list[_Way], room: int) -> tuple[int, _Way]:
     """The way that finds the fewest rows, and how many; a little more than `room` stands for any number beyond."""
-    counted: list[tuple[int, int, _Way]] = []
-    for place, way in enumerate(candidates):
-        rows = 0
-        for condition in way.found_by():
-            if rows <= room:
-                rows += _count(connection, wanted.narrowed(list_by(way.field), condition), room + 1 - rows)
-        counted.append((rows, place, way))
-    rows, _, way = min(counted, key=lambda one: one[:2])
-    return rows, way
+    for most in (*(bound for bound in _GLANCES if bound < room), room):
+        counted = [(_found(connection, wanted, way, most), place) for place, way in enumerate(candidates)]
+        rows, place = min(counted)
+        if rows <= most:
+            break
+    return rows, candidates[place]
+
+
+def _found(connection: Connection, wanted: Listing, way: _Way, most: int) -> int:
+    """How many rows a way finds; a little more than `most` stands for any number beyond."""
+    rows = 0
+    for condition in way.found_by():
+        if rows > most:
+            break
+        rows += _count(connection, wanted.narrowed(list_by(way.field), condition), most + 1 - rows)
+    return rows
 
 
 def _candidates(connection: Connection, parts: Conditions) -> list[_Way]:
