@@ -144,7 +144,8 @@ async def test_busy(block: Block) -> None:
     await asyncio.sleep(0.3)
     assert await block.volumes("sibling") == 3
     assert await block.volumes("stranger", 1.0) == 3
-    assert (await busy).reason in ("DRIVER_HOST_UNAVAILABLE", "ARRAY_TIMEOUT")
+    # On a machine that is loaded the deadline may pass before there is a host again.
+    assert (await busy).reason in ("DRIVER_HOST_UNAVAILABLE", "ARRAY_TIMEOUT", "DEADLINE_EXCEEDED")
     await block.unharmed()
 
 
