@@ -102,7 +102,7 @@ def watched(delphis: AlertsUp, storage_id: str) -> Iterator[Row]:
     number = 500
     sent: dict[str, float] = {}
     came: dict[str, float] = {}
-    request = urllib.request.urlopen(f"{delphis.up.rest}/v1/storages/{storage_id}/alerts:watch", timeout=60)  # noqa: S310
+    request = urllib.request.urlopen(f"{delphis.up.rest}/v1/storages/{storage_id}/alerts:watch", timeout=60)
 
     def listen() -> None:
         with contextlib.suppress(OSError, ValueError):

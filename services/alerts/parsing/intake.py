@@ -32,6 +32,8 @@ SPOOL = "traps"
 BATCH = 500
 SLICE = 25
 """Datagrams that are decoded before the loop may do something else."""
+PACE_SECONDS = 0.02
+"""Between two transactions, unless a whole batch waits: each costs more than ten traps."""
 RETRY_SECONDS = 1.0
 TRIM_EVERY = 500
 
@@ -103,6 +105,7 @@ class Intake:
             if not datagrams:
                 await asyncio.sleep(0.05)  # what was there was dropped meanwhile
                 continue
+            began = time.monotonic()
             found = await self._decoded(datagrams)
             clocks = _newest(clocks, self._decoder.windows.changed())
             position = datagrams[-1].position
@@ -117,6 +120,8 @@ class Intake:
             for trap in found:
                 self._counts[_COUNTED_AS[trap.state]] += 1
             self._queues.added(trap.storage_id for trap in found if trap.state == records.WAITING)
+            if len(datagrams) < BATCH:
+                await asyncio.sleep(max(0.0, began + PACE_SECONDS - time.monotonic()))
 
     async def _decoded(self, datagrams: Sequence[SpooledDatagram]) -> list[NewTrap]:
         found: list[NewTrap] = []
