@@ -47,6 +47,12 @@ class Storage:
         return self.message.status
 
     @property
+    def is_new(self) -> bool:
+        """Whether its first sync still waits or runs."""
+        status, outcome = self.message.sync_status, self.message.sync_outcome
+        return status == storage_pb2.SYNC_STATUS_SYNCING and outcome == storage_pb2.SYNC_OUTCOME_NEVER
+
+    @property
     def paused(self) -> bool:
         """Whether an operator wants nothing to be asked of it now."""
         if not self.message.HasField("pause"):

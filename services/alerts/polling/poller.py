@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 16
 IDLE_SECONDS = 60.0
+FIRST_SYNC_SECONDS = 60
+"""So long the first poll of an array lets its first sync go before."""
 STORE_RETRY_SECONDS = CORE_RETRY_SECONDS = 5
 
 
@@ -176,6 +178,8 @@ class Poller:
                 if array is None or array.paused or storage_id in self._running:
                     continue
                 windows = self._windows.pop(storage_id, [])
+                if not windows and array.is_new and now < poll.next_at + FIRST_SYNC_SECONDS * times.SECOND:
+                    continue  # its first sync is what people wait for; the fleet tells when it has ended
                 if windows or poll.next_at <= now:
                     self._begin(array, poll, windows, whole=poll.next_at <= now)
                 else:
