@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable
 
 from delphis.registry.v1 import registry_pb2
-from services.alerts.core import Core
 from services.calls.errors import CallError
+from services.fleet.core import Core
 
 log = logging.getLogger(__name__)
 

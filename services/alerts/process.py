@@ -17,7 +17,6 @@ from sqlalchemy import bindparam, insert, select, update
 from services.alerts.api.live import Arrays
 from services.alerts.api.service import AlertService
 from services.alerts.book import retention
-from services.alerts.core import Core
 from services.alerts.delivery.delivery import Delivery
 from services.alerts.delivery.lane_records import needed_from
 from services.alerts.delivery.service import DeliveryService
@@ -37,6 +36,7 @@ from services.calls.method import Method, MethodTable
 from services.calls.peer import Peer, PeerError
 from services.calls.pipeline import Pipeline
 from services.calls.reflection import Reflection
+from services.fleet.core import Core
 from services.fleet.fleet import Fleet
 from services.snmp import OwnEngine
 from services.store.connection import Connection

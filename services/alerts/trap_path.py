@@ -14,7 +14,6 @@ from typing import Any
 from delphis.alert.v1 import alert_pb2
 from services.alerts.book import operating
 from services.alerts.book import settings as book_settings
-from services.alerts.core import Core
 from services.alerts.counts import Counts
 from services.alerts.drivers import Drivers
 from services.alerts.matching.driver_sources import DriverSources
@@ -37,6 +36,7 @@ from services.alerts.snmp_configs.configs import Configs, Vaults
 from services.alerts.snmp_configs.receivers import Receivers
 from services.calls.errors import CallError
 from services.calls.method import Method
+from services.fleet.core import Core
 from services.fleet.fleet import Fleet
 from services.snmp import Decoder, InformDesk, Notification, OwnEngine, TimeWindows, UserTable
 from services.store.connection import Connection

@@ -12,8 +12,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from services.alerts.core import Core
 from services.calls.invoker import CHANNEL_OPTIONS
+from services.fleet.core import Core
 from services.fleet.fleet import Fleet
 from tests.support.up import Up, up
 

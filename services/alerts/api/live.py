@@ -8,8 +8,8 @@ from delphis.type.v1 import alert_pb2 as type_pb
 from services.alerts.arrays import facts_of
 from services.alerts.book.entries import fill
 from services.alerts.book.reports import StorageFacts, is_over, match_key_of
-from services.alerts.core import Core, target
 from services.calls.errors import CallError, invalid
+from services.fleet.core import Core, target
 from services.fleet.fleet import Fleet
 from services.values import times, uuids
 

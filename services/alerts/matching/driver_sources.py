@@ -13,11 +13,11 @@ from sqlalchemy import bindparam, delete, select
 
 from delphis.driver.v1 import storage_driver_pb2
 from services.alerts.arrays import Array, Arrays
-from services.alerts.core import Core, target
 from services.alerts.drivers import Drivers
 from services.alerts.matching.sources import Place
 from services.alerts.schema.traps import alert_sources
 from services.calls.errors import CallError
+from services.fleet.core import Core, target
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import StoreFault

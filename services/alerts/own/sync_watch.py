@@ -10,7 +10,6 @@ from delphis.alert.v1 import alert_pb2
 from delphis.inventory.v1 import inventory_pb2, job_pb2, resource_pb2
 from delphis.type.v1 import block_pb2, storage_pb2
 from services.alerts.arrays import Array, Arrays
-from services.alerts.core import Core
 from services.alerts.own import capacity
 from services.alerts.own.conditions import Condition, Conditions, key_of
 from services.alerts.own.kinds import (
@@ -23,6 +22,7 @@ from services.alerts.own.kinds import (
     SYNC_STALE,
 )
 from services.calls.errors import CallError, reasons
+from services.fleet.core import Core
 from services.values import times
 
 log = logging.getLogger(__name__)

@@ -20,13 +20,13 @@ import grpc
 from delphis.driver.v1 import storage_driver_pb2
 from services.alerts.arrays import Array, Arrays
 from services.alerts.book.reporting import report
-from services.alerts.core import Core, target
 from services.alerts.counts import Counts
 from services.alerts.parsing import outcomes as outcomes_module
 from services.alerts.parsing import records
 from services.alerts.parsing.outcomes import Outcomes
 from services.alerts.parsing.records import Kept, WaitingTrap
 from services.calls.errors import CallError
+from services.fleet.core import Core, target
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import StoreFault

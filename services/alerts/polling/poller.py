@@ -14,12 +14,12 @@ from delphis.alert.v1 import alert_pb2
 from delphis.driver.v1 import storage_driver_pb2
 from services.alerts.arrays import Array, Arrays, facts_of
 from services.alerts.book.reconciling import Listed, listed
-from services.alerts.core import Core, target
 from services.alerts.drivers import Drivers
 from services.alerts.polling import records, schedule
 from services.alerts.polling.reading import Reading, read_alerts
 from services.alerts.polling.records import ABLE, UNABLE, Poll
 from services.calls.errors import CallError, invalid, reasons
+from services.fleet.core import Core, target
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.store.errors import StoreFault

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from delphis.driver.v1 import storage_driver_pb2
 from delphis.type.v1 import alert_pb2
-from services.alerts.core import Core, target
 from services.calls.errors import CallError
+from services.fleet.core import Core, target
 
 MOST_ALERTS = 100_000
 MOST_WARNINGS = 20

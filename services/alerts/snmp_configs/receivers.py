@@ -11,12 +11,12 @@ import grpc
 from delphis.alert.v1 import snmp_config_pb2
 from delphis.driver.v1 import storage_driver_pb2
 from delphis.type.v1 import alert_pb2
-from services.alerts.core import Core, target
 from services.alerts.snmp_configs import records
 from services.alerts.snmp_configs.configs import Configs
 from services.alerts.snmp_configs.merging import Given
 from services.alerts.snmp_configs.records import StoredConfig
 from services.calls.errors import CallError
+from services.fleet.core import Core, target
 from services.store.errors import StoreFault
 from services.values import times
 

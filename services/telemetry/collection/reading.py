@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from delphis.driver.v1 import storage_driver_pb2
 from delphis.type.v1 import metric_pb2
-from services.alerts.core import Core, target
 from services.calls.errors import CallError
+from services.fleet.core import Core, target
 from services.telemetry.acceptance import Refusals, accept
 from services.telemetry.window import Window
 

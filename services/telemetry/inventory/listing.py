@@ -10,7 +10,7 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from delphis.inventory.v1 import resource_pb2
 from delphis.type.v1 import options_pb2
-from services.alerts.core import Core
+from services.fleet.core import Core
 
 PAGE = 1000
 SECONDS = 30.0
