@@ -55,6 +55,8 @@ class TrapReceiver:
         shown.spooled = max(0, self._counters.accepted - self._counters.overflow_dropped - self._intake.taken)
         if oldest is not None and shown.spooled:
             shown.oldest_at.FromNanoseconds(oldest)
+        for source, share in sorted(self._counters.held_back.items()):
+            shown.held_back.add(source_address=source, share=share)
         for name, count in sorted(self.counts().items()):
             shown.counts.add(name=name, count=count)
         return shown

@@ -64,7 +64,11 @@ def trap_receiver(settings: Settings) -> None:
         found = connection.call(stub.GetTrapReceiver, pb.GetTrapReceiverRequest())
     if print_message(settings, found):
         return
-    names = [field.name for field in found.DESCRIPTOR.fields if field.name != "counts"]
+    names = [field.name for field in found.DESCRIPTOR.fields if field.name not in ("counts", "held_back")]
     print_fields((name.replace("_", " ").capitalize(), cells.text(found, name)) for name in names)
     click.echo()
+    if found.held_back:
+        shares = [[held.source_address, f"{held.share:.2%}"] for held in found.held_back]
+        print_table(("HELD BACK", "LET IN"), shares)
+        click.echo()
     print_table(("COUNT", "SINCE THE START"), [[count.name, str(count.count)] for count in found.counts])

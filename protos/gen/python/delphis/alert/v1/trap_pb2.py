@@ -28,7 +28,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x64\x65lphis/alert/v1/trap.proto\x12\x10\x64\x65lphis.alert.v1\x1a\x1b\x64\x65lphis/type/v1/alert.proto\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x02\n\x08KeptTrap\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.delphis.alert.v1.TrapState\x12\x16\n\x0esource_address\x18\x03 \x01(\t\x12/\n\x0breceived_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\nstorage_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x12\n\ncandidates\x18\x06 \x03(\t\x12\x14\n\x07problem\x18\x07 \x01(\tH\x01\x88\x01\x01\x12#\n\x04trap\x18\x08 \x01(\x0b\x32\x15.delphis.type.v1.Trap\x12\x0c\n\x04size\x18\t \x01(\x05\x42\r\n\x0b_storage_idB\n\n\x08_problem\"(\n\tTrapCount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\x86\x02\n\x0cTrapReceiver\x12\x11\n\tlistening\x18\x01 \x03(\t\x12\x14\n\x07problem\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07spooled\x18\x03 \x01(\x03\x12\x15\n\rspooled_bytes\x18\x04 \x01(\x03\x12\x19\n\x11spool_limit_bytes\x18\x05 \x01(\x03\x12-\n\toldest_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07waiting\x18\x07 \x01(\x03\x12+\n\x06\x63ounts\x18\x08 \x03(\x0b\x32\x1b.delphis.alert.v1.TrapCount\x12\x11\n\tengine_id\x18\t \x01(\tB\n\n\x08_problem\"I\n\x10ListTrapsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"W\n\x11ListTrapsResponse\x12)\n\x05traps\x18\x01 \x03(\x0b\x32\x1a.delphis.alert.v1.KeptTrap\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x18\n\x16GetTrapReceiverRequest*\xbc\x01\n\tTrapState\x12\x1a\n\x16TRAP_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TRAP_STATE_UNKNOWN\x10\x01\x12\x16\n\x12TRAP_STATE_WAITING\x10\x02\x12\x18\n\x14TRAP_STATE_UNMATCHED\x10\x03\x12\x18\n\x14TRAP_STATE_AMBIGUOUS\x10\x04\x12\x16\n\x12TRAP_STATE_REFUSED\x10\x05\x12\x17\n\x13TRAP_STATE_UNPARSED\x10\x06\x32\xb8\x02\n\x0bTrapService\x12\xa2\x01\n\tListTraps\x12\".delphis.alert.v1.ListTrapsRequest\x1a#.delphis.alert.v1.ListTrapsResponse\"L\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\xba\xbb\x18*\x1a\x05traps*\x05state*\x0esource_address*\nstorage_id\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/traps\x12\x83\x01\n\x0fGetTrapReceiver\x12(.delphis.alert.v1.GetTrapReceiverRequest\x1a\x1e.delphis.alert.v1.TrapReceiver\"&\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/trap-receiverBE\n\x14\x64\x65v.delphis.alert.v1P\x01Z\'delphis.dev/go/delphis/alert/v1;alertv1\xa0\xbb\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x64\x65lphis/alert/v1/trap.proto\x12\x10\x64\x65lphis.alert.v1\x1a\x1b\x64\x65lphis/type/v1/alert.proto\x1a\x1d\x64\x65lphis/type/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x02\n\x08KeptTrap\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.delphis.alert.v1.TrapState\x12\x16\n\x0esource_address\x18\x03 \x01(\t\x12/\n\x0breceived_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\nstorage_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x12\n\ncandidates\x18\x06 \x03(\t\x12\x14\n\x07problem\x18\x07 \x01(\tH\x01\x88\x01\x01\x12#\n\x04trap\x18\x08 \x01(\x0b\x32\x15.delphis.type.v1.Trap\x12\x0c\n\x04size\x18\t \x01(\x05\x42\r\n\x0b_storage_idB\n\n\x08_problem\"(\n\tTrapCount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"3\n\nHeldSender\x12\x16\n\x0esource_address\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x01\"\xb7\x02\n\x0cTrapReceiver\x12\x11\n\tlistening\x18\x01 \x03(\t\x12\x14\n\x07problem\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07spooled\x18\x03 \x01(\x03\x12\x15\n\rspooled_bytes\x18\x04 \x01(\x03\x12\x19\n\x11spool_limit_bytes\x18\x05 \x01(\x03\x12-\n\toldest_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07waiting\x18\x07 \x01(\x03\x12+\n\x06\x63ounts\x18\x08 \x03(\x0b\x32\x1b.delphis.alert.v1.TrapCount\x12\x11\n\tengine_id\x18\t \x01(\t\x12/\n\theld_back\x18\n \x03(\x0b\x32\x1c.delphis.alert.v1.HeldSenderB\n\n\x08_problem\"I\n\x10ListTrapsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"W\n\x11ListTrapsResponse\x12)\n\x05traps\x18\x01 \x03(\x0b\x32\x1a.delphis.alert.v1.KeptTrap\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x18\n\x16GetTrapReceiverRequest*\xbc\x01\n\tTrapState\x12\x1a\n\x16TRAP_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TRAP_STATE_UNKNOWN\x10\x01\x12\x16\n\x12TRAP_STATE_WAITING\x10\x02\x12\x18\n\x14TRAP_STATE_UNMATCHED\x10\x03\x12\x18\n\x14TRAP_STATE_AMBIGUOUS\x10\x04\x12\x16\n\x12TRAP_STATE_REFUSED\x10\x05\x12\x17\n\x13TRAP_STATE_UNPARSED\x10\x06\x32\xb8\x02\n\x0bTrapService\x12\xa2\x01\n\tListTraps\x12\".delphis.alert.v1.ListTrapsRequest\x1a#.delphis.alert.v1.ListTrapsResponse\"L\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\xba\xbb\x18*\x1a\x05traps*\x05state*\x0esource_address*\nstorage_id\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/traps\x12\x83\x01\n\x0fGetTrapReceiver\x12(.delphis.alert.v1.GetTrapReceiverRequest\x1a\x1e.delphis.alert.v1.TrapReceiver\"&\x90\x02\x01\xa0\xbb\x18\x02\xb2\xbb\x18\x02\x08\n\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/trap-receiverBE\n\x14\x64\x65v.delphis.alert.v1P\x01Z\'delphis.dev/go/delphis/alert/v1;alertv1\xa0\xbb\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,20 +40,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAPSERVICE'].methods_by_name['ListTraps']._serialized_options = b'\220\002\001\240\273\030\002\262\273\030\002\010\n\272\273\030*\032\005traps*\005state*\016source_address*\nstorage_id\202\323\344\223\002\013\022\t/v1/traps'
   _globals['_TRAPSERVICE'].methods_by_name['GetTrapReceiver']._loaded_options = None
   _globals['_TRAPSERVICE'].methods_by_name['GetTrapReceiver']._serialized_options = b'\220\002\001\240\273\030\002\262\273\030\002\010\n\202\323\344\223\002\023\022\021/v1/trap-receiver'
-  _globals['_TRAPSTATE']._serialized_start=961
-  _globals['_TRAPSTATE']._serialized_end=1149
+  _globals['_TRAPSTATE']._serialized_start=1063
+  _globals['_TRAPSTATE']._serialized_end=1251
   _globals['_KEPTTRAP']._serialized_start=173
   _globals['_KEPTTRAP']._serialized_end=461
   _globals['_TRAPCOUNT']._serialized_start=463
   _globals['_TRAPCOUNT']._serialized_end=503
-  _globals['_TRAPRECEIVER']._serialized_start=506
-  _globals['_TRAPRECEIVER']._serialized_end=768
-  _globals['_LISTTRAPSREQUEST']._serialized_start=770
-  _globals['_LISTTRAPSREQUEST']._serialized_end=843
-  _globals['_LISTTRAPSRESPONSE']._serialized_start=845
-  _globals['_LISTTRAPSRESPONSE']._serialized_end=932
-  _globals['_GETTRAPRECEIVERREQUEST']._serialized_start=934
-  _globals['_GETTRAPRECEIVERREQUEST']._serialized_end=958
-  _globals['_TRAPSERVICE']._serialized_start=1152
-  _globals['_TRAPSERVICE']._serialized_end=1464
+  _globals['_HELDSENDER']._serialized_start=505
+  _globals['_HELDSENDER']._serialized_end=556
+  _globals['_TRAPRECEIVER']._serialized_start=559
+  _globals['_TRAPRECEIVER']._serialized_end=870
+  _globals['_LISTTRAPSREQUEST']._serialized_start=872
+  _globals['_LISTTRAPSREQUEST']._serialized_end=945
+  _globals['_LISTTRAPSRESPONSE']._serialized_start=947
+  _globals['_LISTTRAPSRESPONSE']._serialized_end=1034
+  _globals['_GETTRAPRECEIVERREQUEST']._serialized_start=1036
+  _globals['_GETTRAPRECEIVERREQUEST']._serialized_end=1060
+  _globals['_TRAPSERVICE']._serialized_start=1254
+  _globals['_TRAPSERVICE']._serialized_end=1566
 # @@protoc_insertion_point(module_scope)

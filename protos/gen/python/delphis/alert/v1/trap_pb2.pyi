@@ -157,6 +157,34 @@ class TrapCount(_message.Message):
 Global___TrapCount: _TypeAlias = TrapCount  # noqa: Y015
 
 @_typing.final
+class HeldSender(_message.Message):
+    """A sender that is held back, since it sends more than can be received: the kernel
+    lets in only a part of what it sends, at random, so that others are heard.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_ADDRESS_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    source_address: _builtins.str
+    """Address that sends."""
+    share: _builtins.float
+    """Part of its datagrams that is let in, from 0 to 1."""
+    def __init__(
+        self,
+        *,
+        source_address: _builtins.str = ...,
+        share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["share", b"share", "source_address", b"source_address"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeldSender: _TypeAlias = HeldSender  # noqa: Y015
+
+@_typing.final
 class TrapReceiver(_message.Message):
     """How the receiver does."""
 
@@ -171,6 +199,7 @@ class TrapReceiver(_message.Message):
     WAITING_FIELD_NUMBER: _builtins.int
     COUNTS_FIELD_NUMBER: _builtins.int
     ENGINE_ID_FIELD_NUMBER: _builtins.int
+    HELD_BACK_FIELD_NUMBER: _builtins.int
     problem: _builtins.str
     """What keeps it from listening or from keeping what comes."""
     spooled: _builtins.int
@@ -195,6 +224,10 @@ class TrapReceiver(_message.Message):
     def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrapCount]:
         """Counts since the service began."""
 
+    @_builtins.property
+    def held_back(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldSender]:
+        """Senders that are held back now. What is kept out counts as `dropped_kernel`."""
+
     def __init__(
         self,
         *,
@@ -207,10 +240,11 @@ class TrapReceiver(_message.Message):
         waiting: _builtins.int = ...,
         counts: _abc.Iterable[Global___TrapCount] | None = ...,
         engine_id: _builtins.str = ...,
+        held_back: _abc.Iterable[Global___HeldSender] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_problem", b"_problem", "oldest_at", b"oldest_at", "problem", b"problem"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_problem", b"_problem", "counts", b"counts", "engine_id", b"engine_id", "listening", b"listening", "oldest_at", b"oldest_at", "problem", b"problem", "spool_limit_bytes", b"spool_limit_bytes", "spooled", b"spooled", "spooled_bytes", b"spooled_bytes", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_problem", b"_problem", "counts", b"counts", "engine_id", b"engine_id", "held_back", b"held_back", "listening", b"listening", "oldest_at", b"oldest_at", "problem", b"problem", "spool_limit_bytes", b"spool_limit_bytes", "spooled", b"spooled", "spooled_bytes", b"spooled_bytes", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__problem: _TypeAlias = _typing.Literal["problem"]  # noqa: Y015
     _WhichOneofArgType__problem: _TypeAlias = _typing.Literal["_problem", b"_problem"]  # noqa: Y015

@@ -431,7 +431,9 @@ class Trap(_message.Message):
     """
     @_builtins.property
     def varbinds(self) -> _containers.RepeatedCompositeFieldContainer[Global___VarBind]:
-        """The bindings, in order, without sysUpTime.0 and snmpTrapOID.0."""
+        """The bindings, in order, without sysUpTime.0 and snmpTrapOID.0. Those of SNMPv1
+        end with snmpTrapAddress.0 and snmpTrapEnterprise.0, as RFC 3584 makes them.
+        """
 
     @_builtins.property
     def received_at(self) -> _timestamp_pb2.Timestamp:
