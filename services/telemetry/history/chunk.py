@@ -1,4 +1,4 @@
-"""Numbers of 32 resources over one window, as bytes."""
+"""Numbers of 16 resources over one window, as bytes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from delphis.sdk import metrics
 from delphis.type.v1 import metric_catalogue_pb2, options_pb2
 from services.telemetry.window import Values
 
-BLOCK = 32
-"""Slots in a chunk."""
+BLOCK = 16
+"""Slots in a chunk: of nine metrics and fifteen times it is a little less than a page of SQLite."""
 _NARROW, _WIDE = np.dtype("<f4"), np.dtype("<f8")
 
 

@@ -56,7 +56,7 @@ def grids(
     *,
     native_ids: Sequence[str] | None = None,
 ) -> Iterator[Grid]:
-    """What the history has of the resources, up to 32 in a grid; nothing of those that it has nothing of.
+    """What the history has of the resources, up to 16 in a grid; nothing of those that it has nothing of.
 
     Args:
         connection: Of a scan: all of it is read in one snapshot.
@@ -67,8 +67,10 @@ def grids(
         end: Only samples before this time.
         native_ids: Which resources. None: all.
     """
-    places = slots.load(connection, storage_id, kind).of
-    wanted = places if native_ids is None else {one: places[one] for one in native_ids if one in places}
+    if native_ids is None:
+        wanted = slots.load(connection, storage_id, kind).of
+    else:
+        wanted = slots.of_some(connection, storage_id, kind, native_ids)
     blocks: dict[int, list[tuple[int, str]]] = {}
     for native_id, slot in wanted.items():
         blocks.setdefault(slot // BLOCK, []).append((slot % BLOCK, native_id))

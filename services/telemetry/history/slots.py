@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from services.store.connection import Connection
 from services.store.statement import statement
@@ -18,16 +18,23 @@ _OF_KIND = statement(
         slots.c.storage_id == bindparam("storage_id"), slots.c.kind == bindparam("kind")
     )
 )
+_OF_SOME = statement(
+    select(slots.c.native_id, slots.c.slot).where(
+        slots.c.storage_id == bindparam("storage_id"),
+        slots.c.kind == bindparam("kind"),
+        slots.c.native_id.in_(bindparam("native_ids", expanding=True)),
+    )
+)
 _NEW = statement(insert(slots))
 _GONE = statement(
     delete(slots).where(
         slots.c.storage_id == bindparam("storage_id"),
         slots.c.kind == bindparam("kind"),
-        slots.c.slot == bindparam("slot"),
+        slots.c.native_id == bindparam("native_id"),
     )
 )
 _STORAGE_GONE = statement(delete(slots).where(slots.c.storage_id == bindparam("storage_id")))
-_COUNT = statement(select(slots.c.slot).where(slots.c.kind == bindparam("kind")))
+_COUNT = statement(select(func.count()).where(slots.c.kind == bindparam("kind")))
 
 
 @dataclass(slots=True)
@@ -58,6 +65,15 @@ def load(connection: Connection, storage_id: bytes, kind: str) -> KindSlots:
     return KindSlots(dict(connection.all(_OF_KIND, {"storage_id": storage_id, "kind": kind})))
 
 
+def of_some(connection: Connection, storage_id: bytes, kind: str, native_ids: Sequence[str]) -> dict[str, int]:
+    """The places of those of the resources that have one."""
+    found: dict[str, int] = {}
+    for begin in range(0, len(native_ids), 500):
+        some = list(native_ids[begin : begin + 500])
+        found.update(connection.all(_OF_SOME, {"storage_id": storage_id, "kind": kind, "native_ids": some}))
+    return found
+
+
 def placed(
     connection: Connection, known: KindSlots, storage_id: bytes, kind: str, native_ids: Sequence[str], room: int
 ) -> KindSlots:
@@ -78,9 +94,9 @@ def placed(
     return KindSlots(of, tuple(native_ids), places)
 
 
-def forget(connection: Connection, storage_id: bytes, kind: str, gone: Sequence[int]) -> None:
-    """Frees places."""
-    connection.many(_GONE, [{"storage_id": storage_id, "kind": kind, "slot": slot} for slot in gone])
+def forget(connection: Connection, storage_id: bytes, kind: str, gone: Sequence[str]) -> None:
+    """Frees the places of resources."""
+    connection.many(_GONE, [{"storage_id": storage_id, "kind": kind, "native_id": one} for one in gone])
 
 
 def forget_storage(connection: Connection, storage_id: bytes) -> None:
@@ -90,4 +106,4 @@ def forget_storage(connection: Connection, storage_id: bytes) -> None:
 
 def count(connection: Connection, kind: str) -> int:
     """How many resources of a kind have a place, over all arrays."""
-    return len(connection.all(_COUNT, {"kind": kind}))
+    return int(connection.value(_COUNT, {"kind": kind}))

@@ -43,11 +43,10 @@ CREATE TABLE journal (
     last BIGINT DEFAULT 0 NOT NULL,
     points BIGINT DEFAULT 0 NOT NULL,
     size INTEGER DEFAULT 0 NOT NULL,
+    ending BIGINT DEFAULT 0 NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (position)
 );
-
-CREATE INDEX journal_by_age ON journal (collected_at);
 
 CREATE TABLE kinds (
     storage_id BYTEA NOT NULL,
@@ -71,11 +70,30 @@ CREATE TABLE service (
     PRIMARY KEY (no)
 );
 
+CREATE TABLE sinks (
+    id BYTEA NOT NULL,
+    name TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    sink BYTEA NOT NULL,
+    secrets BYTEA NOT NULL,
+    position BIGINT DEFAULT 0 NOT NULL,
+    delivered BIGINT DEFAULT 0 NOT NULL,
+    refused BIGINT DEFAULT 0 NOT NULL,
+    dropped BIGINT DEFAULT 0 NOT NULL,
+    last_success_at BIGINT DEFAULT 0 NOT NULL,
+    refusal TEXT COLLATE "C" DEFAULT '' NOT NULL,
+    gaps BYTEA NOT NULL,
+    created_at BIGINT DEFAULT 0 NOT NULL,
+    updated_at BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX sinks_by_name ON sinks (name);
+
 CREATE TABLE slots (
     storage_id BYTEA NOT NULL,
     kind TEXT COLLATE "C" DEFAULT '' NOT NULL,
-    slot INTEGER DEFAULT 0 NOT NULL,
     native_id TEXT COLLATE "C" DEFAULT '' NOT NULL,
-    PRIMARY KEY (storage_id, kind, slot)
+    slot INTEGER DEFAULT 0 NOT NULL,
+    PRIMARY KEY (storage_id, kind, native_id)
 );
 

@@ -13,8 +13,8 @@ slots = Table(
     # Where a resource's numbers are: its place among all of its kind of one array, for as long as it is there.
     blob("storage_id", primary_key=True),
     text("kind", primary_key=True),
-    integer("slot", primary_key=True, autoincrement=False),
-    text("native_id"),
+    text("native_id", primary_key=True),
+    integer("slot"),
     info=KEYED,
 )
 
@@ -24,7 +24,7 @@ chunks = Table(
     row_number("no"),
     blob("storage_id"),
     text("kind"),
-    # The resources of slots block × 32 to block × 32 + 31.
+    # The resources of slots block × 16 to block × 16 + 15.
     integer("block"),
     # Numbers of the catalogue, a byte each.
     blob("metrics"),

@@ -45,10 +45,9 @@ CREATE TABLE journal (
     last BIGINT DEFAULT 0 NOT NULL,
     points BIGINT DEFAULT 0 NOT NULL,
     size INTEGER DEFAULT 0 NOT NULL,
+    ending BIGINT DEFAULT 0 NOT NULL,
     body BLOB NOT NULL
 );
-
-CREATE INDEX journal_by_age ON journal (collected_at);
 
 CREATE TABLE kinds (
     storage_id BLOB NOT NULL,
@@ -73,12 +72,32 @@ CREATE TABLE service (
     PRIMARY KEY (no)
 );
 
+CREATE TABLE sinks (
+    id BLOB NOT NULL,
+    name TEXT DEFAULT '' NOT NULL,
+    sink BLOB NOT NULL,
+    secrets BLOB NOT NULL,
+    position BIGINT DEFAULT 0 NOT NULL,
+    delivered BIGINT DEFAULT 0 NOT NULL,
+    refused BIGINT DEFAULT 0 NOT NULL,
+    dropped BIGINT DEFAULT 0 NOT NULL,
+    last_success_at BIGINT DEFAULT 0 NOT NULL,
+    refusal TEXT DEFAULT '' NOT NULL,
+    gaps BLOB NOT NULL,
+    created_at BIGINT DEFAULT 0 NOT NULL,
+    updated_at BIGINT DEFAULT 0 NOT NULL,
+    PRIMARY KEY (id)
+)
+ WITHOUT ROWID;
+
+CREATE UNIQUE INDEX sinks_by_name ON sinks (name);
+
 CREATE TABLE slots (
     storage_id BLOB NOT NULL,
     kind TEXT DEFAULT '' NOT NULL,
-    slot INTEGER DEFAULT 0 NOT NULL,
     native_id TEXT DEFAULT '' NOT NULL,
-    PRIMARY KEY (storage_id, kind, slot)
+    slot INTEGER DEFAULT 0 NOT NULL,
+    PRIMARY KEY (storage_id, kind, native_id)
 )
  WITHOUT ROWID;
 
