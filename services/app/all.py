@@ -52,6 +52,7 @@ def run(core: CoreSettings, trap_listen: Sequence[str], *, telemetry: bool) -> i
             database=_database_of(core, "telemetry"),
             grpc_listen=f"unix:{sockets}/telemetry.sock",
             inventory=f"unix:{sockets}/core.sock",
+            key_file=core.key_file,
             log_format=core.log_format,
         )
         programs = [

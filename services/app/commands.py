@@ -247,6 +247,7 @@ def _telemetry_settings(options: dict[str, Any]) -> TelemetrySettings:
         grpc_listen=options["grpc_listen"],
         inventory=options["inventory"],
         inventory_ca=_absolute_file(options["inventory_ca"]),
+        key_file=options["key_file"],
         service_token_file=options["token_file"],
         tls_certificate=options["tls_certificate"],
         tls_key=options["tls_key"],

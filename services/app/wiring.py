@@ -49,10 +49,7 @@ ALERT_SERVICES = [
     for module in (alert_pb2, delivery_pb2, snmp_config_pb2, trap_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
-# SinkService is not served yet.
-TELEMETRY_SERVICES = [
-    telemetry_pb2.DESCRIPTOR.services_by_name[name] for name in ("MetricService", "CollectionService")
-]
+TELEMETRY_SERVICES = list(telemetry_pb2.DESCRIPTOR.services_by_name.values())
 _ANY_STORAGE = statement(select(storages.c.no).limit(1))
 
 

@@ -15,8 +15,11 @@ from delphis.type.v1 import metric_pb2
 from services.store.connection import Connection
 from services.store.statement import sql, statement
 from services.telemetry.schema.collection import journal
+from services.telemetry.schema.sinks import sinks
 from services.telemetry.window import Values, Window
 
+GREW = "journal"
+"""What a store's `signals` call a commit that adds entries."""
 _PART_VALUES = 100_000
 """Values of an entry at most: what a sink has in its hands at once."""
 _LENGTH_DELIMITED = 2
@@ -31,14 +34,28 @@ _NEW = statement(
         last=bindparam("last"),
         points=bindparam("points"),
         size=bindparam("size"),
+        ending=bindparam("ending"),
         body=bindparam("body"),
     )
 )
-_AFTER = statement(
-    select(journal.c.position, journal.c.storage_id, journal.c.kind, journal.c.collected_at, journal.c.body)
+_ENTRY = (
+    journal.c.position,
+    journal.c.storage_id,
+    journal.c.kind,
+    journal.c.collected_at,
+    journal.c.points,
+    journal.c.body,
+)
+_SIZES = statement(
+    select(journal.c.position, journal.c.size)
     .where(journal.c.position > bindparam("after"))
     .order_by(journal.c.position)
     .limit(bindparam("count"))
+)
+_BETWEEN = statement(
+    select(*_ENTRY)
+    .where(journal.c.position > bindparam("after"), journal.c.position <= bindparam("upto"))
+    .order_by(journal.c.position)
 )
 _END = statement(select(func.coalesce(func.max(journal.c.position), 0)))
 _SENT = sql(
@@ -47,13 +64,23 @@ _SENT = sql(
     postgresql="DELETE FROM journal WHERE position IN "
     "(SELECT position FROM journal WHERE position <= :upto ORDER BY position LIMIT :count)",
 )
-_BACKLOG = statement(
-    select(
-        func.count(),
-        func.coalesce(func.sum(journal.c.size), 0),
-        func.coalesce(func.min(journal.c.collected_at), 0),
-    ).where(journal.c.position > bindparam("after"))
+_ENDING = statement(select(journal.c.ending).order_by(journal.c.position.desc()).limit(1))
+_OUTLINE = (
+    journal.c.position,
+    journal.c.kind,
+    journal.c.collected_at,
+    journal.c.first,
+    journal.c.last,
+    journal.c.points,
+    (journal.c.ending - journal.c.size).label("beginning"),
 )
+_OUTLINES = statement(
+    select(*_OUTLINE)
+    .where(journal.c.position > bindparam("after"))
+    .order_by(journal.c.position)
+    .limit(bindparam("count"))
+)
+_ANY_SINK = statement(select(sinks.c.id).limit(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +91,8 @@ class Entry:
     storage_id: bytes
     kind: str
     collected_at: int
+    points: int
+    """Values, those that are NaN too."""
     body: bytes
 
     def batch(self) -> metric_pb2.MetricBatch:
@@ -71,8 +100,25 @@ class Entry:
         return metric_pb2.MetricBatch.FromString(self.body)
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What an entry is about, without its points."""
+
+    position: int
+    kind: str
+    collected_at: int
+    first: int
+    last: int
+    points: int
+    beginning: int
+    """Bytes of the entries before it, as the journal counts."""
+
+
 def append(connection: Connection, storage_id: bytes, windows: Sequence[Window], at: int) -> None:
-    """Adds windows, large ones in parts of some resources each."""
+    """Adds windows, large ones in parts of some resources each; nothing where there is no sink."""
+    if not windows or connection.one(_ANY_SINK) is None:
+        return
+    ending = total(connection)
     rows: list[dict[str, object]] = []
     for window in windows:
         width = max(1, _PART_VALUES // (window.steps * len(window.metrics)))
@@ -80,6 +126,7 @@ def append(connection: Connection, storage_id: bytes, windows: Sequence[Window],
             values = window.values[:, :, low : low + width]
             ids = window.native_ids[low : low + width]
             body = _body(window, ids, values)
+            ending += len(body)
             rows.append(
                 {
                     "storage_id": storage_id,
@@ -89,10 +136,12 @@ def append(connection: Connection, storage_id: bytes, windows: Sequence[Window],
                     "last": window.last,
                     "points": values.size,
                     "size": len(body),
+                    "ending": ending,
                     "body": body,
                 }
             )
     connection.many(_NEW, rows)
+    connection.signal(GREW)
 
 
 def _body(window: Window, ids: tuple[str, ...], values: Values) -> bytes:
@@ -113,10 +162,16 @@ def _varint(number: int) -> bytes:
     return bytes(parts)
 
 
-def after(connection: Connection, position: int, count: int) -> list[Entry]:
-    """The entries behind a position, in order."""
-    rows = connection.all(_AFTER, {"after": position, "count": count})
-    return [Entry(row[0], bytes(row[1]), row[2], row[3], bytes(row[4])) for row in rows]
+def after(connection: Connection, position: int, *, count: int, size: int) -> list[Entry]:
+    """The entries behind a position, in order: at most `count`, and beyond the first not more than `size` bytes."""
+    upto, read = 0, 0
+    for found, length in connection.all(_SIZES, {"after": position, "count": count}):
+        read += length
+        if upto and read > size:
+            break
+        upto = found
+    rows = connection.all(_BETWEEN, {"after": position, "upto": upto}) if upto else []
+    return [Entry(row[0], bytes(row[1]), row[2], row[3], row[4], bytes(row[5])) for row in rows]
 
 
 def end(connection: Connection) -> int:
@@ -124,11 +179,20 @@ def end(connection: Connection) -> int:
     return int(connection.value(_END))
 
 
-def backlog(connection: Connection, position: int) -> tuple[int, int, int]:
-    """Entries behind a position, their bytes, and when the oldest was collected, in microseconds."""
-    row = connection.one(_BACKLOG, {"after": position})
-    assert row is not None
-    return int(row[0]), int(row[1]), int(row[2])
+def total(connection: Connection) -> int:
+    """Bytes up to the newest entry, as the journal counts; 0: there is none."""
+    return int(connection.value(_ENDING) or 0)
+
+
+def outlines(connection: Connection, position: int, *, count: int = 500) -> list[Outline]:
+    """What the entries behind a position are about, in order."""
+    return [Outline(*row) for row in connection.all(_OUTLINES, {"after": position, "count": count})]
+
+
+def backlog(connection: Connection, position: int) -> tuple[int, int]:
+    """Bytes of the entries behind a position, and when the oldest of them was collected, in microseconds."""
+    found = outlines(connection, position, count=1)
+    return (total(connection) - found[0].beginning, found[0].collected_at) if found else (0, 0)
 
 
 def drop(connection: Connection, upto: int, *, count: int = 500) -> bool:

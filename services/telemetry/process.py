@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,6 @@ from pathlib import Path
 import grpc
 from sqlalchemy import select
 
-from services.alerts.core import Core
 from services.app import health
 from services.app.failure import StartFailure
 from services.auth import service_token
@@ -22,6 +21,7 @@ from services.calls.method import Method, MethodTable
 from services.calls.peer import Peer, PeerError
 from services.calls.pipeline import Pipeline
 from services.calls.reflection import Reflection
+from services.fleet.core import Core
 from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage
 from services.store.engine import Store
@@ -29,6 +29,7 @@ from services.store.errors import SchemaError, StoreFault
 from services.store.statement import statement
 from services.telemetry.api.collection_service import CollectionService
 from services.telemetry.api.metric_service import MetricService
+from services.telemetry.api.sink_service import SinkService
 from services.telemetry.collection.collector import Collector
 from services.telemetry.exposition.latest import Latest
 from services.telemetry.forecast import days
@@ -39,8 +40,14 @@ from services.telemetry.inventory.keeping import Keeper
 from services.telemetry.schema import SCHEMA
 from services.telemetry.schema.collection import collections
 from services.telemetry.settings import TelemetrySettings
+from services.telemetry.sinks import records as sink_records
+from services.telemetry.sinks.settings import SinkSettings
+from services.telemetry.sinks.sinks import Sinks
 from services.telemetry.window import Window
 from services.values import times
+from services.vault.errors import VaultError
+from services.vault.key_file import default_key_file
+from services.vault.vault import LateVault
 
 log = logging.getLogger(__name__)
 
@@ -63,18 +70,19 @@ async def wire(settings: TelemetrySettings) -> AsyncIterator[Telemetry]:
         token = _service_token(settings)
         store = _open_store(settings.database)
         stack.push_async_callback(store.close)
+        vault = _open_vault(settings, await store.scan(sink_records.key_ids))
         channel = _channel(settings)
         stack.push_async_callback(channel.close)
         core = Core(channel, token)
         fleet = Fleet(core)
         fleet.start()
         stack.push_async_callback(fleet.stop)
-        served = await _parts(store, core, fleet, stack)
+        served = await _parts(store, vault, core, fleet, stack)
         methods = MethodTable((*served, *health.methods(store, _ANY, served)))
         yield Telemetry(Pipeline(methods, ServiceAuthenticator(token), relayed=True), Reflection(methods.services()))
 
 
-async def _parts(store: Store, core: Core, fleet: Fleet, stack: AsyncExitStack) -> tuple[Method, ...]:
+async def _parts(store: Store, vault: LateVault, core: Core, fleet: Fleet, stack: AsyncExitStack) -> tuple[Method, ...]:
     """Starts all parts; what they serve."""
     latest, written = Latest(), Recorder()
 
@@ -85,12 +93,9 @@ async def _parts(store: Store, core: Core, fleet: Fleet, stack: AsyncExitStack) 
         for storage_id in latest.storage_ids() - fleet.all().keys():
             latest.forget(storage_id)
 
-    def journals() -> bool:
-        return False
-
     fleet.listen(forget_gone)
-    collector = Collector(store, core, fleet, written, journals=journals, took=took)
-    keeper = Keeper(store, written, collector, journals=journals, took=took)
+    collector = Collector(store, core, fleet, written, took=took)
+    keeper = Keeper(store, written, collector, took=took)
     await collector.start()
     stack.push_async_callback(collector.stop)
     follower = Follower(core, fleet, keeper.keep, collector.announced)
@@ -99,7 +104,14 @@ async def _parts(store: Store, core: Core, fleet: Fleet, stack: AsyncExitStack) 
     expiring = asyncio.create_task(_forget_old(store), name="retention of points")
     stack.push_async_callback(_ended, expiring)
     metrics = MetricService(store, fleet, collector, latest, follower.names)
-    return (*metrics.methods(), *CollectionService(fleet, collector).methods())
+    sinks = Sinks(store, vault, fleet, SinkSettings(), names=follower.names, names_known=follower.knows)
+    sinks.start()
+    stack.push_async_callback(sinks.stop)
+    return (
+        *metrics.methods(),
+        *CollectionService(fleet, collector).methods(),
+        *SinkService(store, sinks).methods(),
+    )
 
 
 async def _forget_old(store: Store) -> None:
@@ -130,6 +142,14 @@ def _open_store(database: str) -> Store:
     try:
         return Store.open(database, SCHEMA)
     except (ValueError, StoreFault, SchemaError) as error:
+        raise StartFailure(str(error)) from error
+
+
+def _open_vault(settings: TelemetrySettings, key_ids: Collection[bytes]) -> LateVault:
+    path = Path(settings.key_file) if settings.key_file else default_key_file()
+    try:
+        return LateVault(path, key_ids=key_ids, purpose="secrets of sinks")
+    except VaultError as error:
         raise StartFailure(str(error)) from error
 
 

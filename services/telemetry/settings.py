@@ -20,6 +20,8 @@ class TelemetrySettings:
     """The core's gRPC address: HOST:PORT, or `unix:/path`."""
     inventory_ca: str | None = None
     """CA of the core's certificate; None: it is called in plain text."""
+    key_file: str | None = None
+    """The key that encrypts secrets; None: DELPHIS_KEY_FILE, or the default path."""
     service_token_fd: int | None = None
     """Descriptor from which the token of Delphis' own processes is read."""
     service_token_file: str | None = None

@@ -14,8 +14,8 @@ from uuid import UUID
 
 from delphis.telemetry.v1 import telemetry_pb2
 from delphis.type.v1 import metric_pb2, storage_pb2
-from services.alerts.core import Core
 from services.calls.errors import CallError
+from services.fleet.core import Core
 from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage
 from services.store.connection import Connection
@@ -54,15 +54,12 @@ Took = Callable[[Storage, list[Window]], None]
 class Collector:
     """All collections."""
 
-    def __init__(
-        self, store: Store, core: Core, fleet: Fleet, recorder: Recorder, *, journals: Callable[[], bool], took: Took
-    ) -> None:
-        """`journals` says whether there is a sink that reads the journal; `took` is told what was committed."""
+    def __init__(self, store: Store, core: Core, fleet: Fleet, recorder: Recorder, *, took: Took) -> None:
+        """`took` is told what was committed."""
         self._store = store
         self._core = core
         self._fleet = fleet
         self._recorder = recorder
-        self._journals = journals
         self._took = took
         self._collections: dict[str, Collection] = {}
         self._refused: dict[str, Counter[str]] = {}
@@ -292,8 +289,7 @@ class Collector:
 
         def work(connection: Connection) -> Recorded:
             recorded = self._recorder.record(connection, key, windows)
-            if windows and self._journals():
-                journal.append(connection, key, windows, at)
+            journal.append(connection, key, windows, at)
             for kind, state in states.items():
                 records.save_kind(connection, key, kind, state)
             return recorded

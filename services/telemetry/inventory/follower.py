@@ -8,8 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from services.alerts.core import Core
 from services.calls.errors import CallError
+from services.fleet.core import Core
 from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage
 from services.telemetry.inventory import capacity
@@ -64,6 +64,10 @@ class Follower:
             return (storage.name if storage else "",) * len(native_ids)
         known = self._names.get((storage_id, kind), {})
         return tuple(known.get(native_id, "") for native_id in native_ids)
+
+    def knows(self, storage_id: str, kind: str) -> bool:
+        """Whether the names of a kind were read since the start."""
+        return kind not in NAMED or (storage_id, kind) in self._names
 
     async def _run(self) -> None:
         await self._fleet.wait_known()

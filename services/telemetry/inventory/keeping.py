@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
@@ -28,13 +27,10 @@ CAPACITIES = "#capacities"
 class Keeper:
     """Writes capacities, as collections write points: with how far we are, in one transaction."""
 
-    def __init__(
-        self, store: Store, recorder: Recorder, collector: Collector, *, journals: Callable[[], bool], took: Took
-    ) -> None:
+    def __init__(self, store: Store, recorder: Recorder, collector: Collector, *, took: Took) -> None:
         self._store = store
         self._recorder = recorder
         self._collector = collector
-        self._journals = journals
         self._took = took
 
     async def keep(self, storage: Storage, windows: list[Window], at: int) -> bool:
@@ -50,8 +46,7 @@ class Keeper:
         def work(connection: Connection) -> Recorded:
             recorded = self._recorder.record(connection, key, windows)
             days.keep(connection, key, windows)
-            if windows and self._journals():
-                journal.append(connection, key, windows, times.now())
+            journal.append(connection, key, windows, times.now())
             save_kind(connection, key, CAPACITIES, after)
             return recorded
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.store.schema import Schema
-from services.telemetry.schema import capacity, collection, history
+from services.telemetry.schema import capacity, collection, history, sinks
 from services.telemetry.schema.metadata import metadata
 
 SCHEMA = Schema(
@@ -19,4 +19,4 @@ SCHEMA = Schema(
     sole=True,
 )
 
-__all__ = ["SCHEMA", "capacity", "collection", "history", "metadata"]
+__all__ = ["SCHEMA", "capacity", "collection", "history", "metadata", "sinks"]

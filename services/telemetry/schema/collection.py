@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, Table
+from sqlalchemy import Table
 
 from services.store.columns import COUNTED, KEYED, bigint, blob, given_number, integer, row_number, text
 from services.telemetry.schema.metadata import metadata
@@ -65,8 +65,10 @@ journal = Table(
     bigint("last"),
     bigint("points"),
     integer("size"),
+    # The sizes of all entries up to this one, as far back as there were entries all the time: what lies between two
+    # of them follows from these alone.
+    bigint("ending"),
     # delphis.type.v1.MetricBatch.
     blob("body"),
     info=COUNTED,
 )
-Index("journal_by_age", journal.c.collected_at)

@@ -976,7 +976,8 @@ class KafkaSink(_message.Message):
     """Topic."""
     format: _builtins.str
     """What a message holds: `json` (an array of [name, labels, {time: value}], as SODA
-    Delfin's) or `protobuf` (a delphis.telemetry.v1.Points). Empty: `json`.
+    Delfin's, with its labels and units) or `protobuf` (a
+    delphis.telemetry.v1.Points). Empty: `json`.
     """
     username: _builtins.str
     """User of SASL. Empty: none."""
@@ -1078,7 +1079,7 @@ class Sink(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Id. Set by the service."""
+    """Id. Set by the service; that of the history is `history`."""
     name: _builtins.str
     """Name: letters, digits and `-_.`, at most 63, unlike all others."""
     paused: _builtins.bool
@@ -1151,6 +1152,7 @@ class SinkStatus(_message.Message):
     NEXT_AT_FIELD_NUMBER: _builtins.int
     GAPS_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
     delivered: _builtins.int
     """Points that it took since it was made."""
     refused: _builtins.int
@@ -1163,6 +1165,8 @@ class SinkStatus(_message.Message):
     """Why the last attempt failed, in a sentence."""
     refusal: _builtins.str
     """The sentence with which it last refused points for good."""
+    dropped: _builtins.int
+    """Points that it did not get since it was made: those of the gaps."""
     @_builtins.property
     def oldest_at(self) -> _timestamp_pb2.Timestamp:
         """When the oldest of what waits was collected."""
@@ -1194,10 +1198,11 @@ class SinkStatus(_message.Message):
         next_at: _timestamp_pb2.Timestamp | None = ...,
         gaps: _abc.Iterable[Global___CollectionGap] | None = ...,
         refusal: _builtins.str | None = ...,
+        dropped: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_problem", b"_problem", "_refusal", b"_refusal", "last_success_at", b"last_success_at", "next_at", b"next_at", "oldest_at", b"oldest_at", "problem", b"problem", "refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_problem", b"_problem", "_refusal", b"_refusal", "backlog_bytes", b"backlog_bytes", "delivered", b"delivered", "failures", b"failures", "gaps", b"gaps", "last_success_at", b"last_success_at", "next_at", b"next_at", "oldest_at", b"oldest_at", "problem", b"problem", "refusal", b"refusal", "refused", b"refused"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_problem", b"_problem", "_refusal", b"_refusal", "backlog_bytes", b"backlog_bytes", "delivered", b"delivered", "dropped", b"dropped", "failures", b"failures", "gaps", b"gaps", "last_success_at", b"last_success_at", "next_at", b"next_at", "oldest_at", b"oldest_at", "problem", b"problem", "refusal", b"refusal", "refused", b"refused"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__problem: _TypeAlias = _typing.Literal["problem"]  # noqa: Y015
     _WhichOneofArgType__problem: _TypeAlias = _typing.Literal["_problem", b"_problem"]  # noqa: Y015

@@ -560,6 +560,7 @@ class SinkServiceServicer(object):
         |---|---|---|---|
         | no sink has the id | NOT_FOUND | SINK_NOT_FOUND | lists the sinks |
         | a value is missing, or not one that is allowed | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | the id is `history` | INVALID_ARGUMENT | INVALID_INPUT | nothing: the history can't be changed |
         | another sink has the name | FAILED_PRECONDITION | SINK_ALREADY_EXISTS | uses another name |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -572,6 +573,7 @@ class SinkServiceServicer(object):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no sink has the id | NOT_FOUND | SINK_NOT_FOUND | nothing |
+        | the id is `history` | INVALID_ARGUMENT | INVALID_INPUT | nothing: the history can't be removed |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

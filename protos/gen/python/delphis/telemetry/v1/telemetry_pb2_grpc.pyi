@@ -337,6 +337,7 @@ class SinkServiceStub:
     |---|---|---|---|
     | no sink has the id | NOT_FOUND | SINK_NOT_FOUND | lists the sinks |
     | a value is missing, or not one that is allowed | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | the id is `history` | INVALID_ARGUMENT | INVALID_INPUT | nothing: the history can't be changed |
     | another sink has the name | FAILED_PRECONDITION | SINK_ALREADY_EXISTS | uses another name |
     """
     DeleteSink: _grpc.UnaryUnaryMultiCallable[_telemetry_pb2.DeleteSinkRequest, _telemetry_pb2.DeleteSinkResponse]
@@ -345,6 +346,7 @@ class SinkServiceStub:
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no sink has the id | NOT_FOUND | SINK_NOT_FOUND | nothing |
+    | the id is `history` | INVALID_ARGUMENT | INVALID_INPUT | nothing: the history can't be removed |
     """
 
 @_typing.type_check_only
@@ -377,6 +379,7 @@ class SinkServiceAsyncStub(SinkServiceStub):
     |---|---|---|---|
     | no sink has the id | NOT_FOUND | SINK_NOT_FOUND | lists the sinks |
     | a value is missing, or not one that is allowed | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+    | the id is `history` | INVALID_ARGUMENT | INVALID_INPUT | nothing: the history can't be changed |
     | another sink has the name | FAILED_PRECONDITION | SINK_ALREADY_EXISTS | uses another name |
     """
     DeleteSink: _aio.UnaryUnaryMultiCallable[_telemetry_pb2.DeleteSinkRequest, _telemetry_pb2.DeleteSinkResponse]  # type: ignore[assignment]
@@ -385,6 +388,7 @@ class SinkServiceAsyncStub(SinkServiceStub):
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no sink has the id | NOT_FOUND | SINK_NOT_FOUND | nothing |
+    | the id is `history` | INVALID_ARGUMENT | INVALID_INPUT | nothing: the history can't be removed |
     """
 
 class SinkServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -438,6 +442,7 @@ class SinkServiceServicer(metaclass=_abc_1.ABCMeta):
         |---|---|---|---|
         | no sink has the id | NOT_FOUND | SINK_NOT_FOUND | lists the sinks |
         | a value is missing, or not one that is allowed | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
+        | the id is `history` | INVALID_ARGUMENT | INVALID_INPUT | nothing: the history can't be changed |
         | another sink has the name | FAILED_PRECONDITION | SINK_ALREADY_EXISTS | uses another name |
         """
 
@@ -452,6 +457,7 @@ class SinkServiceServicer(metaclass=_abc_1.ABCMeta):
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no sink has the id | NOT_FOUND | SINK_NOT_FOUND | nothing |
+        | the id is `history` | INVALID_ARGUMENT | INVALID_INPUT | nothing: the history can't be removed |
         """
 
 def add_SinkServiceServicer_to_server(servicer: SinkServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

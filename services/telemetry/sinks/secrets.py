@@ -1,0 +1,95 @@
+"""A sink's secrets: kept apart from the rest of it, and carried over when it is changed."""
+
+from __future__ import annotations
+
+from delphis.telemetry.v1 import telemetry_pb2 as pb
+from services.calls.errors import invalid
+
+
+def public(sink: pb.Sink) -> pb.Sink:
+    """The sink without its secrets."""
+    shown = pb.Sink()
+    shown.CopyFrom(sink)
+    if shown.HasField("remote_write"):
+        shown.remote_write.ClearField("bearer_token")
+        shown.remote_write.ClearField("password")
+        for header in shown.remote_write.headers:
+            header.ClearField("value")
+    elif shown.HasField("kafka"):
+        shown.kafka.ClearField("password")
+    return shown
+
+
+def secret(sink: pb.Sink) -> bytes:
+    """The secrets alone, serialised; empty: there are none."""
+    kept = pb.Sink()
+    if sink.HasField("remote_write"):
+        given = sink.remote_write
+        if given.bearer_token or given.password or given.headers:
+            kept.remote_write.bearer_token = given.bearer_token
+            kept.remote_write.password = given.password
+            kept.remote_write.headers.extend(given.headers)
+    elif sink.HasField("kafka") and sink.kafka.password:
+        kept.kafka.password = sink.kafka.password
+    return kept.SerializeToString()
+
+
+def whole(shown: pb.Sink, kept: bytes) -> pb.Sink:
+    """The sink with its secrets."""
+    sink = pb.Sink()
+    sink.CopyFrom(shown)
+    if kept:
+        secrets = pb.Sink.FromString(kept)
+        if secrets.HasField("remote_write"):
+            sink.remote_write.ClearField("headers")  # they come with their values
+        sink.MergeFrom(secrets)
+    return sink
+
+
+def carry_over(old: pb.Sink, new: pb.Sink) -> None:
+    """Puts secrets that are not given anew into `new`.
+
+    Raises INVALID_INPUT where one is not given and the new settings lead elsewhere, or less safely: else whoever may
+    change a sink could have its secrets sent to himself.
+    """
+    if old.HasField("remote_write") and new.HasField("remote_write"):
+        _carry_remote_write(old.remote_write, new.remote_write)
+    elif old.HasField("kafka") and new.HasField("kafka"):
+        _carry_kafka(old.kafka, new.kafka)
+
+
+def _carry_kafka(old: pb.KafkaSink, new: pb.KafkaSink) -> None:
+    if not new.username or new.password or not old.password:
+        return
+    elsewhere = (
+        bool(set(new.bootstrap_servers) - set(old.bootstrap_servers))
+        or (old.tls and not new.tls)
+        or new.ca_certificates != old.ca_certificates
+    )
+    _ask("kafka.password", elsewhere or new.username != old.username)
+    new.password = old.password
+
+
+def _carry_remote_write(old: pb.RemoteWriteSink, new: pb.RemoteWriteSink) -> None:
+    elsewhere = (
+        new.url != old.url
+        or (new.insecure_skip_verify and not old.insecure_skip_verify)
+        or new.ca_certificates != old.ca_certificates
+    )
+    if new.username:
+        if old.password and not new.password:
+            _ask("remote_write.password", elsewhere or new.username != old.username)
+            new.password = old.password
+    elif old.bearer_token and not new.bearer_token:
+        _ask("remote_write.bearer_token", elsewhere)
+        new.bearer_token = old.bearer_token
+    values = {header.name.lower(): header.value for header in old.headers}
+    for place, header in enumerate(new.headers):
+        if not header.value and values.get(header.name.lower()):
+            _ask(f"remote_write.headers[{place}].value", elsewhere)
+            header.value = values[header.name.lower()]
+
+
+def _ask(field: str, needed: bool) -> None:
+    if needed:
+        raise invalid(field, "It must be given anew, since the address, or how it is verified, changes.")

@@ -1,0 +1,126 @@
+"""Remote write of a running Delphis whose telemetry process is killed again and again: nothing is lost."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.up import Up, up, wait_for
+from tests.telemetry.sinks.prometheus import Received
+
+KILLS = 4
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """Takes what comes, but for what it refuses for the moment."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.received = Received()
+        self.lock = threading.Lock()
+        self.chance = random.Random(3)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        with self.server.lock:
+            taken = self.server.chance.random() < 0.7
+            if taken:
+                self.server.received.take(body)
+        self.send_response(204 if taken else 503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return
+
+
+@pytest.fixture
+def server() -> Iterator[_Server]:
+    made = _Server()
+    thread = threading.Thread(target=made.serve_forever)
+    thread.start()
+    yield made
+    made.shutdown()
+    thread.join()
+    made.server_close()
+
+
+@pytest.mark.timeout(120)
+def test_kills_lose_no_sample(tmp_path: Path, server: _Server) -> None:
+    with up(tmp_path, telemetry=True) as running:
+        wait_for("telemetry", lambda: _sinks(running) is not None, 30)
+        url = f"http://127.0.0.1:{server.server_port}/api/v1/write"
+        settings = {"url": url, "bearer_token": "secret-77ab"}
+        reply = running.ask("POST", "/v1/metric-sinks", {"name": "p", "remote_write": settings})
+        assert reply.status == 201, reply
+        sink = reply.json["id"]
+        array = running.register(101, volumes="5", pools="1", disks="2", perf_interval_s="1")
+        running.wait_synced(array["id"])
+        reply = running.ask("PATCH", f"/v1/storages/{array['id']}/collection", {"interval": "10s"})
+        assert reply.status == 200, reply
+        chance = random.Random(5)
+        for _ in range(KILLS):
+            time.sleep(chance.uniform(0.5, 3))
+            os.kill(running.child_pid("telemetry"), signal.SIGKILL)
+            wait_for("telemetry", lambda: _sinks(running) is not None, 30)
+        reply = running.ask("PATCH", f"/v1/storages/{array['id']}/collection", {"off": True})
+        assert reply.status == 200, reply
+        expected = wait_for("all points", lambda: _all_there(running, array["id"], server.received), 40, 0.5)
+        assert expected > 100
+        wait_for("an empty backlog", lambda: int(_sink(running, sink)["status"]["backlog_bytes"]) == 0, 20)
+        status = _sink(running, sink)["status"]
+        assert (int(status["refused"]), int(status["dropped"]), status["gaps"]) == (0, 0, [])
+        assert int(status["delivered"]) <= server.received.times_sent.total()
+        assert "secret-77ab" not in running.log() + running.ask("GET", "/v1/metric-sinks").text
+
+
+def _sinks(running: Up) -> list[dict[str, Any]] | None:
+    try:
+        reply = running.ask("GET", "/v1/metric-sinks")
+    except OSError:
+        return None
+    return reply.json["sinks"] if reply.status == 200 else None
+
+
+def _sink(running: Up, id_: str) -> dict[str, Any]:
+    found: dict[str, Any] = running.get(f"/v1/metric-sinks/{id_}")
+    return found
+
+
+def _all_there(running: Up, storage_id: str, received: Received) -> int:
+    """How many points of volumes the history has, if the server has the same; else 0."""
+    metrics = ["iops", "readIops", "throughput"]
+    asked = {"kind": "volume", "metrics": metrics, "storage_ids": [storage_id]}
+    reply = running.ask("POST", "/v1/metrics:query", asked)
+    assert reply.status == 200, reply
+    names = {"iops": "iops_operations", "readIops": "read_iops_operations", "throughput": "throughput_bytes"}
+    history = {
+        (f"delphis_volume_{names[one['metric']]}_per_second", one["native_id"], int(at)): value
+        for one in reply.json["series"]
+        for at, value in zip(one["times"], one["values"], strict=True)
+    }
+    sent = {
+        (dict(labels)["__name__"], dict(labels)["resource_id"], at): value
+        for (labels, at), value in received.series(storage_id=storage_id).items()
+    }
+    if not history.keys() <= sent.keys():
+        return 0
+    for key, value in history.items():
+        assert sent[key] == pytest.approx(value, rel=1e-6)
+    return len(history)
