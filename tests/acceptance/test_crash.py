@@ -131,7 +131,7 @@ def test_a_write_in_flight_fails_at_once_and_says_why(delphis: Up) -> None:
 
 
 def test_a_driver_says_unimplemented_to_what_it_does_not_announce(delphis: Up) -> None:
-    storage_id = delphis.register(63, volumes="1")["id"]
+    storage_id = register_sample(delphis)
     with grpc.insecure_channel(delphis.grpc) as channel:
         stub = storage_driver_pb2_grpc.StorageDriverStub(channel)
         config = alert_pb2.TrapConfig(host="127.0.0.1", port=162)

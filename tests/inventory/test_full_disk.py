@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where answers of more than a mebibyte go. It takes no file until the test makes it."""
     found = tmp_path / "spool"
     monkeypatch.setattr(kind_sync, "_budget", SpoolBudget(0))
-    monkeypatch.setattr(kind_sync, "_spool_folder", lambda _: str(found))
+    monkeypatch.setattr(kind_sync, "Spool", lambda budget, **_: Spool(budget, folder=str(found)))
     return found
 
 

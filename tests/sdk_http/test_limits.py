@@ -235,7 +235,8 @@ def test_repetitions_end_with_the_deadline(serve: Serve, session: Make) -> None:
 
     server = serve(lambda _: Says({}, 502))
     began = time.monotonic()
-    with pytest.raises(errors.ArrayUnreachable):
+    # Which of them depends on what goes on at the deadline: a pause, or a request.
+    with pytest.raises((errors.ArrayUnreachable, errors.ArrayTimeout)):
         session(server.access(), Patient).get(Context(timeout=1.0), "/")
     assert time.monotonic() - began < 3.0
     assert 5 <= len(server.asked) <= 20

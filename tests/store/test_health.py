@@ -7,19 +7,23 @@ from typing import Any
 
 import pytest
 from grpc_health.v1 import health_pb2
+from sqlalchemy import select
 
 from services.app import health
 from services.calls.errors import CallError
 from services.calls.method import MethodTable
 from services.calls.pipeline import AnonymousAdmin, Ingress, Pipeline
+from services.inventory.schema.storages import storages
 from services.store.engine import Store
 from services.store.errors import StoreFault
+from services.store.statement import statement
 
+_PROBE = statement(select(storages.c.no).limit(1))
 CHECK = "/grpc.health.v1.Health/Check"
 
 
 async def status(store: Store, service: str = "") -> Any:
-    pipeline = Pipeline(MethodTable(health.methods(store, ())), AnonymousAdmin())
+    pipeline = Pipeline(MethodTable(health.methods(store, _PROBE, ())), AnonymousAdmin())
     body = health_pb2.HealthCheckRequest(service=service).SerializeToString()
     answer = await pipeline.unary(CHECK, body, Ingress(None, "r", None, "test"))
     return health_pb2.HealthCheckResponse.FromString(answer.body).status

@@ -27,7 +27,10 @@ _RESOURCES = "delphis.cli.commands.resources"
 # name -> (where it is, what it does); the text stands here so that --help loads none of them.
 REMOTE = {
     "access": ("delphis.cli.commands.access:access", "Show and change how arrays are reached."),
-    "alert-sources": ("delphis.cli.commands.alert_sources:alert_sources", "Say where arrays' traps come from."),
+    "alert-sources": (
+        "delphis.cli.commands.alert_sources:alert_sources",
+        "Say where arrays' traps come from, and how they are protected.",
+    ),
     "alerts": ("delphis.cli.commands.alerts:alerts", "Look at alerts, acknowledge and clear them."),
     "apply": ("delphis.cli.commands.fleet:apply", "Make the registered storages be as a file says."),
     "audit": ("delphis.cli.commands.audit:audit", "Look at who did what."),
@@ -43,7 +46,10 @@ REMOTE = {
     "silences": ("delphis.cli.commands.silences:silences", "Keep alerts from receivers for a time."),
     "storages": ("delphis.cli.commands.storages:storages", "Register, look at, sync and remove arrays."),
     "tokens": ("delphis.cli.commands.tokens:tokens", "Make and end tokens."),
-    "trap-receiver": ("delphis.cli.commands.traps:trap_receiver", "Show how the receiver of traps does."),
+    "trap-receiver": (
+        "delphis.cli.commands.traps:trap_receiver",
+        "Show where traps are received, what came, and what was lost.",
+    ),
     "version": ("delphis.cli.commands.version:version", "Show the versions of this command and of the server."),
     "watch": ("delphis.cli.commands.changes:watch", "Print changes as they happen."),
     "whoami": ("delphis.cli.commands.tokens:whoami", "Show as whom the server knows you, and what you may do."),
