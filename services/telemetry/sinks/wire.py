@@ -49,10 +49,14 @@ def _series(load: Load, parts: list[bytes]) -> int:
         head = _label(b"__name__", metrics.catalogue()[name].exposed(window.kind).encode())
         base = metric * len(tails) * length
         if whole:
-            for place, tail in enumerate(tails):
-                begin = base + place * length
-                body = head + tail + buffer[begin : begin + length]
-                parts += (_ONE, _varint(len(body)), body)
+            begins = {
+                size_of: b"".join((_ONE, _varint(len(head) + size_of + length), head))
+                for size_of in set(map(len, tails))
+            }
+            ends = range(base + length, base + length * (len(tails) + 1), length)
+            parts += [
+                begins[len(tail)] + tail + buffer[end - length : end] for tail, end in zip(tails, ends, strict=True)
+            ]
             continue
         some, full = there[metric].any(axis=1).tolist(), there[metric].all(axis=1).tolist()
         for place, tail in enumerate(tails):
