@@ -19,8 +19,9 @@ from services.fleet.core import Core, target
 from services.store.engine import Store
 from services.telemetry import journal
 from services.telemetry.collection.reading import read_capabilities, read_points
+from services.telemetry.exposition.formats import PROMETHEUS
 from services.telemetry.exposition.latest import Latest
-from services.telemetry.exposition.text import PROMETHEUS, Array, write
+from services.telemetry.exposition.text import Array, write
 from services.telemetry.history.reader import grids
 from services.telemetry.history.recorder import Recorder
 from services.telemetry.schema import SCHEMA

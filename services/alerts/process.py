@@ -21,6 +21,7 @@ from services.alerts.delivery.delivery import Delivery
 from services.alerts.delivery.lane_records import needed_from
 from services.alerts.delivery.service import DeliveryService
 from services.alerts.delivery.settings import DeliverySettings
+from services.alerts.observed import observe_alerts, observe_traps
 from services.alerts.receiving import CannotListen, TrapSocket, listen
 from services.alerts.schema import SCHEMA
 from services.alerts.schema.delivery import receivers
@@ -38,6 +39,11 @@ from services.calls.pipeline import Pipeline
 from services.calls.reflection import Reflection
 from services.fleet.core import Core
 from services.fleet.fleet import Fleet
+from services.observing.calls import calls
+from services.observing.observer import Observer
+from services.observing.process import observed_process
+from services.observing.service import ProcessMetrics
+from services.observing.store import observe_store
 from services.snmp import OwnEngine
 from services.store.connection import Connection
 from services.store.engine import Store
@@ -103,13 +109,17 @@ async def wire(settings: AlertsSettings) -> AsyncIterator[Alerts]:
         listening = _listening(settings)
         for opened in listening.sockets:
             stack.callback(opened.socket.close)
-        served = await _parts(ground, listening, stack)
+        observer = stack.enter_context(observed_process())
+        observe_store(observer, ground.store)
+        served = await _parts(ground, listening, observer, stack)
+        served = (*served, *ProcessMetrics("alerts", observer).methods())
         methods = MethodTable((*served, *health.methods(ground.store, _SELF, served)))
         pipeline = Pipeline(methods, ServiceAuthenticator(token), relayed=True)
+        observer.add(calls(pipeline.metrics))
         yield Alerts(pipeline, Reflection(methods.services()), traps=tuple(map(str, listening.sockets)))
 
 
-async def _parts(ground: Ground, listening: Listening, stack: AsyncExitStack) -> tuple[Method, ...]:
+async def _parts(ground: Ground, listening: Listening, observer: Observer, stack: AsyncExitStack) -> tuple[Method, ...]:
     """Starts all parts; what they serve."""
     store = ground.store
     path = await stack.enter_async_context(
@@ -126,6 +136,8 @@ async def _parts(ground: Ground, listening: Listening, stack: AsyncExitStack) ->
     delivery = Delivery(store, ground.vault, DeliverySettings(), backlog_hook=path.losses.backlog)
     stack.push_async_callback(delivery.stop)
     await delivery.start()
+    observe_traps(observer, path.receiver)
+    observe_alerts(observer, store, delivery)
     keeping = asyncio.create_task(_forget_old(store), name="retention of alerts")
     stack.push_async_callback(_ended, keeping)
     alerts = AlertService(store, Arrays(ground.core, ground.fleet), path.polls, delivery.silencing)

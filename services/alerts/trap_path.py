@@ -56,6 +56,7 @@ class TrapPath:
 
     methods: tuple[Method, ...]
     """TrapService and SnmpConfigService."""
+    receiver: trap_handlers.TrapReceiver
     polls: Poller
     losses: LossWatch
     """Its `backlog` is told of receivers that get nothing."""
@@ -194,6 +195,7 @@ async def trap_path(
         try:
             yield TrapPath(
                 methods=(*trap_handlers.Handlers(store, shown).methods(), *config_service.methods()),
+                receiver=shown,
                 polls=polls,
                 losses=losses,
                 conditions=conditions,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,14 @@ from services.inventory.preferences import DriverPreferences
 from services.inventory.schema import SCHEMA
 from services.inventory.schema.storages import storages
 from services.inventory.service import Inventory, open_vault
+from services.observing.calls import calls
+from services.observing.family import Family, gauge, of
+from services.observing.process import observed_process
+from services.observing.service import Other, ProcessMetrics
+from services.observing.store import observe_store
 from services.registry.lease_service import LeaseService
 from services.registry.manifest import TlsFiles
+from services.registry.observed import driver_hosts
 from services.registry.registry import Registry
 from services.registry.service import RegistryService
 from services.registry.settings import HostSettings
@@ -95,6 +101,11 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
             authenticator=authenticator,
             release=Release(alerts) if alerts is not None else None,
         )
+        observer = stack.enter_context(observed_process())
+        observe_store(observer, store)
+        observer.add(driver_hosts(registry), lambda: [_connections(relays.values())])
+        inventory.observe(observer)
+        own = ProcessMetrics("core", observer, [Other(relay) for relay in relays.values()])
         await registry.start()
         stack.push_async_callback(registry.stop, DRAIN_GRACE)
         try:
@@ -108,6 +119,7 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
             *RegistryService(registry).methods(),
             *LeaseService(registry.table, settings.lease_ttl).methods(),
             *router_service.methods(router),
+            *own.methods(),
         )
         if alerts is not None:
             served = (*served, *alerts.methods(ALERT_SERVICES))
@@ -119,6 +131,7 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
 
         methods = MethodTable((*served, *version.methods(served), *health.methods(store, _ANY_STORAGE, served, away)))
         pipeline = Pipeline(methods, authenticator or AnonymousAdmin(), inventory.audit)
+        observer.add(calls(pipeline.metrics))
         yield Core(pipeline, Reflection(methods.services()), token)
 
 
@@ -129,6 +142,14 @@ def _relay(name: str, address: str | None, ca: str | None, token: str) -> Relay 
         return Relay(name, Peer(f"--{name}", address, ca).channel(), token)
     except PeerError as error:
         raise StartFailure(str(error)) from error
+
+
+def _connections(relays: Iterable[Relay]) -> Family:
+    return gauge(
+        "delphis_relay_connected",
+        "Whether the core has a connection to another process (1), by that process.",
+        *of("to", ((relay.name, float(relay.connected)) for relay in relays)),
+    )
 
 
 def _lease_tls(settings: CoreSettings) -> TlsFiles | None:

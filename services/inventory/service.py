@@ -30,6 +30,7 @@ from services.inventory.changes import service as changes
 from services.inventory.changes.retention import forget_changes
 from services.inventory.jobs import records
 from services.inventory.jobs.handlers import JobService
+from services.inventory.observed import observe_inventory
 from services.inventory.relations import service as relations
 from services.inventory.resources import service as resources
 from services.inventory.storages.array import Arrays
@@ -39,6 +40,7 @@ from services.inventory.storages.registration import Registration, prune_request
 from services.inventory.storages.removal import Removals
 from services.inventory.storages.syncing import Syncs
 from services.inventory.sync.cleanup import forget_tombstones
+from services.observing.observer import Observer
 from services.router.router import Router
 from services.store.engine import Store
 from services.store.errors import StoreFault
@@ -94,6 +96,10 @@ class Inventory:
             removals=self._removals,
         )
         self._tasks: list[asyncio.Task[None]] = []
+
+    def observe(self, observer: Observer) -> None:
+        """Adds what there is to tell of storages and syncs."""
+        observe_inventory(observer, self._store, self._syncs)
 
     def methods(self) -> Iterator[Method]:
         """The services for a method table."""

@@ -57,6 +57,8 @@ class HostSlot:
         """Why the last start failed; None after one that didn't."""
         self.deaths = 0
         """Unwanted ends, failed starts among them."""
+        self.starts = 0
+        """Hosts that came to serve."""
         self._settings = settings
         self._new_socket = new_socket
         self._on_end = on_end
@@ -195,6 +197,7 @@ class HostSlot:
         finally:
             self._starting = self.incoming = None
         self.failure = None
+        self.starts += 1
         log.info(
             "driver host %s[%d] serves after %.0f ms%s",
             host.name,

@@ -24,6 +24,11 @@ from services.calls.reflection import Reflection
 from services.fleet.core import Core
 from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage
+from services.observing.calls import calls
+from services.observing.observer import Observer
+from services.observing.process import observed_process
+from services.observing.service import ProcessMetrics
+from services.observing.store import observe_store
 from services.store.engine import Store
 from services.store.errors import SchemaError, StoreFault
 from services.store.statement import statement
@@ -37,6 +42,7 @@ from services.telemetry.history import recorder
 from services.telemetry.history.recorder import Recorder
 from services.telemetry.inventory.follower import Follower
 from services.telemetry.inventory.keeping import Keeper
+from services.telemetry.observed import observe_collections, observe_sinks
 from services.telemetry.schema import SCHEMA
 from services.telemetry.schema.collection import collections
 from services.telemetry.settings import TelemetrySettings
@@ -77,12 +83,19 @@ async def wire(settings: TelemetrySettings) -> AsyncIterator[Telemetry]:
         fleet = Fleet(core)
         fleet.start()
         stack.push_async_callback(fleet.stop)
-        served = await _parts(store, vault, core, fleet, stack)
+        observer = stack.enter_context(observed_process())
+        observe_store(observer, store)
+        served = await _parts(store, vault, core, fleet, observer, stack)
+        served = (*served, *ProcessMetrics("telemetry", observer).methods())
         methods = MethodTable((*served, *health.methods(store, _ANY, served)))
-        yield Telemetry(Pipeline(methods, ServiceAuthenticator(token), relayed=True), Reflection(methods.services()))
+        pipeline = Pipeline(methods, ServiceAuthenticator(token), relayed=True)
+        observer.add(calls(pipeline.metrics))
+        yield Telemetry(pipeline, Reflection(methods.services()))
 
 
-async def _parts(store: Store, vault: LateVault, core: Core, fleet: Fleet, stack: AsyncExitStack) -> tuple[Method, ...]:
+async def _parts(
+    store: Store, vault: LateVault, core: Core, fleet: Fleet, observer: Observer, stack: AsyncExitStack
+) -> tuple[Method, ...]:
     """Starts all parts; what they serve."""
     latest, written = Latest(), Recorder()
 
@@ -107,6 +120,8 @@ async def _parts(store: Store, vault: LateVault, core: Core, fleet: Fleet, stack
     sinks = Sinks(store, vault, fleet, SinkSettings(), names=follower.names, names_known=follower.knows)
     sinks.start()
     stack.push_async_callback(sinks.stop)
+    observe_collections(observer, fleet, collector)
+    observe_sinks(observer, store, sinks)
     return (
         *metrics.methods(),
         *CollectionService(fleet, collector).methods(),

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from services.telemetry.exposition.formats import OPENMETRICS, PROMETHEUS, negotiated
 from services.telemetry.exposition.latest import Latest
-from services.telemetry.exposition.text import OPENMETRICS, PROMETHEUS, Array, negotiated, write
+from services.telemetry.exposition.text import Array, write
 from services.telemetry.window import Window
 
 _openmetrics: Any = openmetrics.text_string_to_metric_families

@@ -47,6 +47,16 @@ class JobQueue:
         self._groups: Counter[str] = Counter()
         self._stopping = False
 
+    @property
+    def running(self) -> int:
+        """Jobs that run."""
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait for others to end."""
+        return len(self._known) - len(self._running)
+
     def put(self, job_id: bytes, group: str = "") -> None:
         """Takes a job that waits in the store. Its transaction is committed."""
         if job_id in self._known or self._stopping:

@@ -54,6 +54,7 @@ _JOB_STATES = {
     _OUTCOME_PARTIAL: records.PARTIAL,
     _OUTCOME_FAILED: records.FAILED,
 }
+_OUTCOMES = {_OUTCOME_OK: "ok", _OUTCOME_PARTIAL: "partial", _OUTCOME_FAILED: "failed"}
 
 
 class _End(NamedTuple):
@@ -69,6 +70,8 @@ class ArraySync:
 
     def __init__(self, store: Store, router: Router, job: Job, row: StorageRow) -> None:
         self.progress = Progress([STORAGE])
+        self.outcome = "stopped"
+        """How it ended, once it has: `ok`, `partial`, `failed`."""
         self._store = store
         self._router = router
         self._job = job
@@ -97,7 +100,9 @@ class ArraySync:
             end = _failed(CallError("INTERNAL", f"A fault of Delphis; the log has it under the storage {self._id}."))
         if end.outcome != _OUTCOME_OK:
             log.warning("sync of storage %s: %s", self._id, end.message)
-        return await self._store.write(partial(self._end, end=end))
+        due = await self._store.write(partial(self._end, end=end))
+        self.outcome = _OUTCOMES[end.outcome]
+        return due
 
     async def _sync(self) -> _End:
         pair = Pair(self._row.driver_vendor, self._row.driver_model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from services.inventory.jobs.schedule import Schedule, next_due, soon
 from services.inventory.storages import rows, settings
 from services.inventory.storages.array_sync import ArraySync
 from services.inventory.storages.rows import StorageRow
+from services.inventory.storages.sync_counts import SyncCounts
 from services.registry.manifest import Pair
 from services.router.router import Router
 from services.store.connection import Connection
@@ -50,7 +52,18 @@ class Syncs:
             store, "sync", self._run, fail_sync, at_once=ARRAYS_AT_ONCE, of_group=ARRAYS_OF_DRIVER_AT_ONCE
         )
         self._schedule = Schedule(self._due)
+        self.counts = SyncCounts()
         self._live: dict[bytes, ArraySync] = {}
+
+    @property
+    def running(self) -> int:
+        """Syncs that run in this process."""
+        return self._queue.running
+
+    @property
+    def waiting(self) -> int:
+        """Syncs that wait for others to end."""
+        return self._queue.waiting
 
     async def start(self) -> None:
         """Goes on with what waited or ran when the last core ended, and begins to watch the clock."""
@@ -140,9 +153,11 @@ class Syncs:
             await self._store.write(partial(records.hand_over, job=job, process=core))
             return
         sync = self._live[job.id] = ArraySync(self._store, self._router, job, row)
+        began = time.monotonic()
         try:
             self._schedule.set(row.no, await sync.run())
         finally:
+            self.counts.end(sync.outcome, time.monotonic() - began)
             del self._live[job.id]
 
     async def _due(self, numbers: list[int]) -> None:

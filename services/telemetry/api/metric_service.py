@@ -16,8 +16,9 @@ from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage
 from services.store.engine import Store
 from services.telemetry.collection.collector import Collector, paces
+from services.telemetry.exposition.formats import negotiated
 from services.telemetry.exposition.latest import Latest, Names, Newest
-from services.telemetry.exposition.text import Array, negotiated, write
+from services.telemetry.exposition.text import Array, write
 from services.telemetry.forecast import days
 from services.telemetry.forecast.days import DAY_MILLISECONDS, Filling
 from services.telemetry.forecast.trend import trend

@@ -62,6 +62,10 @@ class Collector:
         self._recorder = recorder
         self._took = took
         self._collections: dict[str, Collection] = {}
+        self.points_taken = 0
+        """Since the start, of all arrays."""
+        self.points_refused: Counter[str] = Counter()
+        """The same, by reason."""
         self._refused: dict[str, Counter[str]] = {}
         self._warnings: dict[str, list[str]] = {}
         self._not_before: dict[str, float] = {}
@@ -87,6 +91,11 @@ class Collector:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def running(self) -> int:
+        """Arrays that are asked just now."""
+        return len(self._running)
 
     def known(self, storage_id: str) -> Collection:
         """What is known of an array's collection."""
@@ -271,6 +280,8 @@ class Collector:
         if not await self._commit(storage, collection, states, new):
             return False
         self._refused.setdefault(storage.id, Counter()).update(reading.refusals.counts)
+        self.points_refused.update(reading.refusals.counts)
+        self.points_taken += sum(window.values.size for window in new)
         self._warnings[storage.id] = reading.warnings
         return True
 

@@ -2,5 +2,6 @@
 
 - `latest`: the newest values
 - `labels`: what a series is called
+- `formats`: which text format
 - `text`: both, written
 """

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from delphis.sdk import metrics
+from services.telemetry.exposition.formats import OPENMETRICS
 from services.telemetry.exposition.labels import escaped, pairs
 from services.telemetry.exposition.latest import Names, Newest
 
-PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-_OPENMETRICS_TYPE = "application/openmetrics-text"
 _LINES = 2000
 
 
@@ -29,24 +27,6 @@ class Array:
     name: str
     vendor: str
     model: str
-
-
-def negotiated(accept: str) -> str:
-    """The format for a header `Accept`."""
-    best, best_weight = PROMETHEUS, 0.0
-    for part in accept.lower().split(","):
-        kind, *parameters = (piece.strip() for piece in part.split(";"))
-        weight = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    weight = float(parameter[2:])
-                except ValueError:
-                    weight = 0.0
-        format_ = OPENMETRICS if kind == _OPENMETRICS_TYPE else PROMETHEUS if kind in ("text/plain", "text/*") else ""
-        if format_ and weight > best_weight:
-            best, best_weight = format_, weight
-    return best
 
 
 def write(newest: Iterable[Newest], arrays: dict[str, Array], names: Names, format_: str) -> Iterator[bytes]:

@@ -1,0 +1,54 @@
+"""Families in Prometheus' text format 0.0.4, or in OpenMetrics 1.0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from services.observing.family import Family
+from services.telemetry.exposition.formats import OPENMETRICS
+from services.telemetry.exposition.labels import escaped, pairs
+
+_LINES = 2000
+
+
+def write(families: Iterable[Family], format_: str) -> Iterator[bytes]:
+    """The text in parts of some 100 KB, families by name; of several with one name, the samples go together."""
+    named: dict[str, list[Family]] = {}
+    for family in families:
+        if family.samples:
+            named.setdefault(family.name, []).append(family)
+    lines: list[str] = []
+    for name, same in sorted(named.items()):
+        lines += _head(same[0], format_)
+        for family in same:
+            lines += [f"{name}{_labels(sample.labels)} {_number(sample.value)}" for sample in family.samples]
+        if len(lines) >= _LINES:
+            yield _joined(lines)
+            lines = []
+    if format_ == OPENMETRICS:
+        lines.append("# EOF")
+    if lines:
+        yield _joined(lines)
+
+
+def _head(family: Family, format_: str) -> Iterator[str]:
+    name, kind = family.name, "counter" if family.is_counter else "gauge"
+    if format_ == OPENMETRICS:
+        name = name.removesuffix("_total") if family.is_counter else name
+        told = escaped(family.help)
+    else:
+        told = family.help.replace("\\", r"\\").replace("\n", r"\n")
+    yield f"# HELP {name} {told}"
+    yield f"# TYPE {name} {kind}"
+
+
+def _labels(labels: tuple[tuple[str, str], ...]) -> str:
+    return f"{{{pairs(labels).removesuffix(',')}}}" if labels else ""
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def _joined(lines: list[str]) -> bytes:
+    return ("\n".join(lines) + "\n").encode()
