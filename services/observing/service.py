@@ -53,7 +53,9 @@ class Other:
             async with asyncio.timeout_at(deadline):
                 answer = await self._method.unary(pb.ReadProcessMetricsRequest().SerializeToString(), call)
         except (CallError, TimeoutError) as error:
-            log.warning("the %s process does not tell its metrics: %s", self.name, str(error) or f"{SECONDS:g} s are over")
+            log.warning(
+                "the %s process does not tell its metrics: %s", self.name, str(error) or f"{SECONDS:g} s are over"
+            )
             return None
         return list(_read(pb.ReadProcessMetricsResponse.FromString(answer)))
 
