@@ -25,6 +25,8 @@ _HINTS = {
     "ALERT_SOURCE_NOT_FOUND": "delphis alert-sources set {storage_id}",
     "RECEIVER_NOT_FOUND": "delphis receivers list",
     "RECEIVER_ALREADY_EXISTS": "another name, or delphis receivers update NAME",
+    "SINK_NOT_FOUND": "delphis sinks list",
+    "SINK_ALREADY_EXISTS": "another name, or delphis sinks update NAME",
     "RECEIVER_FAILED": "delphis receivers show NAME, which says why",
     "SILENCE_NOT_FOUND": "delphis silences list",
     "CHANGE_POSITION_EXPIRED": "list what you need, then watch from now: delphis watch",
