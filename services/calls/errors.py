@@ -74,6 +74,8 @@ class CallError(Exception):
         self.code = code if code is not None else reasons()[reason].code
         self.details = details
         self.domain = domain
+        self.about = ""
+        """Id of what the call was about, for the audit log of the core that relayed it."""
 
     def status(self) -> status_pb2.Status:
         """The error as google.rpc.Status with its ErrorInfo."""

@@ -159,6 +159,8 @@ class Pipeline:
             code, reason = failure.code, failure.reason
             if isinstance(error, asyncio.CancelledError | GeneratorExit):
                 raise
+            if self._relayed:
+                failure.about = call.resource_id
             raise failure from error
         finally:
             self._calls.discard(timeout)

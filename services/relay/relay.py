@@ -83,6 +83,8 @@ class Relay:
                     _take(await asked.trailing_metadata(), call)
                 except _CALL_ERRORS as error:
                     failure = self._failure(error, options)
+                    if isinstance(error, grpc.aio.AioRpcError):
+                        call.resource_id = _about(error.trailing_metadata())
                     if not again or not _is_gone(failure):
                         raise failure from error
                     again = False
@@ -195,6 +197,11 @@ def _margin(call: Call) -> float:
 
 def _timeout(call: Call) -> float:
     return max(_left(call) - _margin(call), 0.001)
+
+
+def _about(trailing: grpc.aio.Metadata | None) -> str:
+    """What a call that failed was about."""
+    return next((str(value) for key, value in trailing or () if key == RESOURCE_HEADER), "")
 
 
 def _take(trailing: grpc.aio.Metadata | None, call: Call) -> None:

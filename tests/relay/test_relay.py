@@ -88,6 +88,16 @@ async def test_the_other_process_learns_whose_call_it_is(near: Near, far: Far) -
     assert near.audit.entries == [(CLEAR, "operator", "what-it-was-about", "OK")]
 
 
+async def test_the_audit_log_has_what_a_failed_call_was_about(near: Near, far: Far) -> None:
+    async def fails(body: bytes, call: Call) -> bytes:
+        call.resource_id = "what-it-was-about"
+        raise CallError("STORAGE_CLEAR_ALERT_FAILED", "The array doesn't clear it.")
+
+    far.unary = fails
+    assert (await failure(near, CLEAR)).reason == "STORAGE_CLEAR_ALERT_FAILED"
+    assert near.audit.entries == [(CLEAR, "admin", "what-it-was-about", "INTERNAL")]
+
+
 async def test_who_may_not_is_refused_before_anything_is_relayed(near: Near, far: Far) -> None:
     assert (await failure(near, CLEAR, token="reader")).reason == "NOT_AUTHORIZED"
     assert (await failure(near, LIST, token="nobody")).reason == "UNAUTHENTICATED"
