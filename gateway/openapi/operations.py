@@ -100,7 +100,8 @@ class OperationWriter:
         if rest.empty_body:
             return {status: response}
         if binding.raw:
-            response["content"] = {"*/*": {"schema": {}}}
+            types = rest.media_types
+            response["content"] = {one: {"schema": {"type": "string"}} for one in types} or {"*/*": {"schema": {}}}
             return {status: response}
         if binding.method.server_streaming:
             response["content"] = self._stream(binding, schemas)

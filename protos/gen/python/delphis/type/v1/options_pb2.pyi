@@ -121,6 +121,7 @@ class Rest(_message.Message):
     LIST_KEY_FIELD_NUMBER: _builtins.int
     RESUME_FIELD_FIELD_NUMBER: _builtins.int
     FILTER_FIELDS_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPES_FIELD_NUMBER: _builtins.int
     success_status: _builtins.int
     """HTTP status of a success. 0 means 200."""
     empty_body: _builtins.bool
@@ -144,6 +145,12 @@ class Rest(_message.Message):
         the field equals the value.
         """
 
+    @_builtins.property
+    def media_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The response is a google.api.HttpBody: the types that its content may have, for
+        the API's description. Empty: any.
+        """
+
     def __init__(
         self,
         *,
@@ -152,10 +159,11 @@ class Rest(_message.Message):
         list_key: _builtins.str = ...,
         resume_field: _builtins.str = ...,
         filter_fields: _abc.Iterable[_builtins.str] | None = ...,
+        media_types: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["empty_body", b"empty_body", "filter_fields", b"filter_fields", "list_key", b"list_key", "resume_field", b"resume_field", "success_status", b"success_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["empty_body", b"empty_body", "filter_fields", b"filter_fields", "list_key", b"list_key", "media_types", b"media_types", "resume_field", b"resume_field", "success_status", b"success_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
