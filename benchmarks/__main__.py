@@ -18,7 +18,19 @@ from rich.table import Table
 
 from benchmarks.measure import Row
 
-NAMES = ("process", "rest", "sync", "lists", "codec", "delfin_adapter", "hosts", "traps", "alerts", "telemetry")
+NAMES = (
+    "process",
+    "rest",
+    "sync",
+    "lists",
+    "codec",
+    "delfin_adapter",
+    "hosts",
+    "traps",
+    "alerts",
+    "alert_lists",
+    "telemetry",
+)
 HEAD = ("what", "measured", "ratio to a limit of the same run", "aimed at", "reached", "Delfin")
 HISTORY = Path(__file__).parent / "history.jsonl"
 

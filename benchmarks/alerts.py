@@ -1,4 +1,4 @@
-"""Alerts in a whole `up`: from the socket through driver, book and event log to a webhook; and lists of a million.
+"""Alerts in a whole `up`: from the socket through driver, book and event log to a webhook.
 
 Each trap raises an alert of its own, or clears one: the dearest that traps can be. `DELPHIS_BENCH_SECONDS` is how long
 a stream lasts (60).
