@@ -136,7 +136,7 @@ async def trap_path(
         told = Receivers(core, configs)
         checks = Checks(configs, fleet, conditions, settings.current)
         driver_watch = DriverWatch(fleet, drivers, conditions)
-        losses = LossWatch(fleet, conditions, lambda: _losses(counters), lambda: queues.lost)
+        losses = LossWatch(fleet, conditions, lambda: _losses(counters, spool), lambda: queues.lost)
         most_kept = lambda: settings.current().max_kept_traps  # noqa: E731
         intake = Intake(store, spool, decoder, roster.table, queues, counts, position=position, most_kept=most_kept)
         receiver = Receiver(listening.sockets, spool, InformDesk(decoder, partial(_allowed, roster)), counters)
@@ -214,11 +214,12 @@ def _allowed(roster: Roster, notification: Notification, source: str) -> bool:
     return roster.table().match(notification, source).state == MATCHED
 
 
-def _losses(counters: Counters) -> dict[str, int]:
+def _losses(counters: Counters, spool: Spool) -> dict[str, int]:
+    why = f": {spool.last_trouble}" if spool.last_trouble else ""
     return {
         "dropped since the spool was full or they were too old": counters.overflow_dropped,
         "refused since their source sent too many": counters.share_refused,
-        "not written": counters.disk_refused,
+        f"not written{why}": counters.disk_refused,
         "dropped by the kernel": counters.kernel_drops,
     }
 

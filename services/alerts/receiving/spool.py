@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 START: Final = Position(0, 0)
 _CHUNK = 256 * 1024
 _SECOND = 1_000_000_000
+_SAY_EVERY = 60.0
 _GONE = (errno.ENOENT, errno.EIO)
 """What no later try mends."""
 
@@ -64,6 +65,9 @@ class Spool:
         self._reading: tuple[int, int] | None = None
         self.trouble: str | None = None
         """Why the last append failed, until one succeeds."""
+        self.last_trouble = ""
+        """Why an append failed last; empty: none did."""
+        self._said_at = float("-inf")
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -191,13 +195,13 @@ class Spool:
             segment = self._segments[-1]
             self._put(self._writing, data, segment.size)
         except OSError as problem:
-            if self.trouble is None:
+            now = time.monotonic()
+            if self.trouble is None and now - self._said_at > _SAY_EVERY:  # small ones may still fit, now and then
                 log.error("the trap spool %s can't be written, what arrives is lost: %s", self._folder, problem)
-            self.trouble = str(problem)
+                self._said_at = now
+            self.trouble = self.last_trouble = str(problem)
             return False
-        if self.trouble is not None:
-            log.warning("the trap spool %s can be written again", self._folder)
-            self.trouble = None
+        self.trouble = None
         segment.size += len(data)
         self._bytes += len(data)
         return True

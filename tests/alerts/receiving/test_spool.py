@@ -294,6 +294,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         spool.release(spool.read(START, 1_000)[-1].position)  # gives its segments back
         assert spool.append([datagram(7_777)]) == [True]
         assert spool.trouble is None
+        assert "No space" in spool.last_trouble
         assert everything(spool, most=500)[-1] == 7_777
 
 
