@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from sqlalchemy import bindparam, func, insert, select
 
 from delphis.type.v1 import metric_pb2
@@ -92,7 +93,6 @@ class Entry:
     kind: str
     collected_at: int
     points: int
-    """Values, those that are NaN too."""
     body: bytes
 
     def batch(self) -> metric_pb2.MetricBatch:
@@ -134,7 +134,7 @@ def append(connection: Connection, storage_id: bytes, windows: Sequence[Window],
                     "collected_at": at,
                     "first": window.begin,
                     "last": window.last,
-                    "points": values.size,
+                    "points": int(values.size - np.count_nonzero(np.isnan(values))),
                     "size": len(body),
                     "ending": ending,
                     "body": body,

@@ -84,7 +84,9 @@ def test_what_is_queried_is_what_the_array_measured(running: Up, array: dict[str
         for one in answer["series"]
     }
     assert len(found) == 10
-    assert all(one["storage_name"] and one["resource_name"] for one in answer["series"])
+    assert all(one["storage_name"] == array["name"] for one in answer["series"])
+    named = {volume["native_volume_id"]: volume["name"] for volume in running.get("/v1/volumes")["volumes"]}
+    assert all(one["resource_name"] == named[one["native_id"]] for one in answer["series"])
     times = sorted(next(iter(found.values())))
     request = storage_driver_pb2.CollectPerfMetricsRequest(target=storage_driver_pb2.Target(storage_id=array["id"]))
     request.begin_time.FromMilliseconds(times[0])

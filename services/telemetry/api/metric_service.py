@@ -76,7 +76,7 @@ class MetricService:
         found = await self._store.scan(lambda connection: answer(connection, asked, ids))
         response = pb.QueryMetricsResponse(source=pb.METRIC_SOURCE_HISTORY, warnings=self._late(storages, asked))
         for one in found:
-            self._show(one, response.series.add())
+            self._show(one, asked.kind, response.series.add())
         return response
 
     def _wanted(self, asked: Question) -> list[Storage]:
@@ -87,24 +87,16 @@ class MetricService:
             and all(storage.labels.get(key) == value for key, value in asked.labels.items())
         ]
 
-    def _show(self, one: Series, shown: pb.MetricSeries) -> None:
+    def _show(self, one: Series, kind: str, shown: pb.MetricSeries) -> None:
         shown.metric, shown.unit = one.metric.name, one.metric.unit
         shown.storage_id, shown.native_id = one.storage_id, one.native_id
         storage = self._fleet.get(one.storage_id)
         if storage is not None:
             shown.storage_name = storage.name
         if one.native_id:
-            kind = "storage" if storage is not None and one.native_id == storage.serial_number else ""
-            shown.resource_name = self._name(one, kind)
+            [shown.resource_name] = self._names(one.storage_id, kind, (one.native_id,))
         shown.times.extend(one.times.tolist())
         shown.values.extend(one.values.tolist())
-
-    def _name(self, one: Series, kind: str) -> str:
-        for candidate in (kind,) if kind else one.metric.kinds:
-            [name] = self._names(one.storage_id, candidate, (one.native_id,))
-            if name:
-                return name
-        return ""
 
     def _late(self, storages: list[Storage], asked: Question) -> list[str]:
         """Says of which arrays the newest windows are missing."""
