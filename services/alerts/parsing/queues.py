@@ -128,7 +128,7 @@ class Queues:
         if task.cancelled():
             return
         if (error := task.exception()) is not None:
-            log.error("the traps of %s are stuck until new ones come: %s", storage_id, error, exc_info=error)
+            log.error("the traps of %s wait, by a fault of Delphis: %s", storage_id, error, exc_info=error)
         elif self._waiting.get(storage_id):
             self._run(storage_id)
 
@@ -188,8 +188,10 @@ class Queues:
             return
 
     async def _sweep(self) -> None:
-        """Gives up what waits too long, or is too much."""
+        """Gives up what waits too long, or is too much. Tries again what ended by a fault."""
         while True:
+            for storage_id in [one for one, count in self._waiting.items() if count]:
+                self._run(storage_id)
             try:
                 await self._give_up()
             except StoreFault as fault:
