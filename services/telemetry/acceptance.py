@@ -20,6 +20,11 @@ from services.telemetry.window import Values, Window, joined
 MAX_SERIES = 1_000_000
 """Of one kind of one array."""
 MAX_STEPS = 100_000
+REASONS = (
+    *("unknown_kind", "wrong_shape", "bad_names", "unknown_metric", "outside_window", "said_twice"),
+    *("too_many_series", "infinite", "negative", "too_large"),
+)
+"""Why values are not taken."""
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from services.observing.observer import Observer
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.telemetry import journal
+from services.telemetry.acceptance import REASONS
 from services.telemetry.collection.collector import Collector
 from services.telemetry.sinks import records
 from services.telemetry.sinks.sinks import Sinks
@@ -26,7 +27,7 @@ def observe_collections(observer: Observer, fleet: Fleet, collector: Collector) 
         yield counter(
             "delphis_points_refused_total",
             "Values of arrays that were not taken, by reason.",
-            *of("reason", sorted(collector.points_refused.items())),
+            *of("reason", ((reason, collector.points_refused[reason]) for reason in REASONS)),
         )
         yield gauge("delphis_collections_running", "Arrays that are asked just now.", Sample(collector.running))
         failing: list[Sample] = []
