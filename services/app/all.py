@@ -24,8 +24,11 @@ _MAX_PATH = 107
 _LONGEST_NAME = len("/telemetry.sock")
 
 
-def run(core: CoreSettings, trap_listen: Sequence[str], *, telemetry: bool) -> int:
-    """Runs until told to stop; the exit code. StartFailure where the data folder can't be used."""
+def run(core: CoreSettings, trap_listen: Sequence[str], *, telemetry: bool, sink_backlog: tuple[int, float]) -> int:
+    """Runs until told to stop; the exit code. StartFailure where the data folder can't be used.
+
+    `sink_backlog`: MiB and hours that may wait for sinks.
+    """
     traps = check_traps(trap_listen, auth=core.auth)
     folder = DataDir(Path(core.data_dir))
     alerts_folder = DataDir(Path(core.data_dir), ALERTS)
@@ -53,6 +56,8 @@ def run(core: CoreSettings, trap_listen: Sequence[str], *, telemetry: bool) -> i
             grpc_listen=f"unix:{sockets}/telemetry.sock",
             inventory=f"unix:{sockets}/core.sock",
             key_file=core.key_file,
+            sink_backlog=sink_backlog[0],
+            sink_backlog_hours=sink_backlog[1],
             log_format=core.log_format,
         )
         programs = [

@@ -16,6 +16,7 @@ from services.app.options import (
     alerts_options,
     backend_options,
     core_options,
+    sink_options,
     store_options,
     telemetry_options,
     trap_options,
@@ -96,6 +97,7 @@ def _check_listen(settings: CoreSettings) -> None:
 @core_options
 @backend_options
 @trap_options
+@sink_options
 @click.option(
     "--auth",
     type=click.Choice(["none", "token"]),
@@ -112,7 +114,7 @@ def up(auth: str, demo: bool, no_telemetry: bool, **options: Any) -> None:
     settings = _settings(options, auth=auth, demo=demo)
     try:
         _check_listen(settings)
-        code = run(settings, options["trap_listen"], telemetry=not no_telemetry)
+        code = run(settings, options["trap_listen"], telemetry=not no_telemetry, sink_backlog=_sink_backlog(options))
     except StartFailure as failure:
         _fail(failure)
         return
@@ -214,6 +216,7 @@ def _alerts_settings(options: dict[str, Any]) -> AlertsSettings:
 @serve.command("telemetry")
 @store_options
 @telemetry_options
+@sink_options
 def serve_telemetry(**options: Any) -> None:
     """The telemetry service."""
     from services.app.banner import show_telemetry
@@ -232,6 +235,11 @@ def serve_telemetry(**options: Any) -> None:
         sys.exit(run_process(settings, open_telemetry, lambda ready: show_telemetry(settings, ready)))
 
 
+def _sink_backlog(options: dict[str, Any]) -> tuple[int, float]:
+    """MiB and hours that may wait."""
+    return options["sink_backlog"], options["sink_backlog_hours"]
+
+
 def _telemetry_settings(options: dict[str, Any]) -> TelemetrySettings:
     from services.app.listen import check_pair, check_peer, parse_address
     from services.telemetry.settings import TelemetrySettings
@@ -248,6 +256,8 @@ def _telemetry_settings(options: dict[str, Any]) -> TelemetrySettings:
         inventory=options["inventory"],
         inventory_ca=_absolute_file(options["inventory_ca"]),
         key_file=options["key_file"],
+        sink_backlog=options["sink_backlog"],
+        sink_backlog_hours=options["sink_backlog_hours"],
         service_token_file=options["token_file"],
         tls_certificate=options["tls_certificate"],
         tls_key=options["tls_key"],

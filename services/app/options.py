@@ -89,6 +89,29 @@ def trap_options(command: Command) -> Command:
     )
 
 
+def sink_options(command: Command) -> Command:
+    """The bounds of what waits to be sent."""
+    return _with(
+        command,
+        click.option(
+            "--sink-backlog",
+            type=click.IntRange(1),
+            default=1024,
+            show_default=True,
+            metavar="MIB",
+            help="So much may wait for all sinks of metrics together. Beyond, the oldest goes.",
+        ),
+        click.option(
+            "--sink-backlog-hours",
+            type=click.FloatRange(0, min_open=True),
+            default=24.0,
+            show_default=True,
+            metavar="HOURS",
+            help="So long it may wait.",
+        ),
+    )
+
+
 def core_options(command: Command) -> Command:
     """The options that `up` and `serve core` have in common."""
     return _with(

@@ -85,7 +85,7 @@ async def wire(settings: TelemetrySettings) -> AsyncIterator[Telemetry]:
         stack.push_async_callback(fleet.stop)
         observer = stack.enter_context(observed_process())
         observe_store(observer, store)
-        served = await _parts(store, vault, core, fleet, observer, stack)
+        served = await _parts(store, vault, _sending(settings), core, fleet, observer, stack)
         served = (*served, *ProcessMetrics("telemetry", observer).methods())
         methods = MethodTable((*served, *health.methods(store, _ANY, served)))
         pipeline = Pipeline(methods, ServiceAuthenticator(token), relayed=True)
@@ -94,7 +94,13 @@ async def wire(settings: TelemetrySettings) -> AsyncIterator[Telemetry]:
 
 
 async def _parts(
-    store: Store, vault: LateVault, core: Core, fleet: Fleet, observer: Observer, stack: AsyncExitStack
+    store: Store,
+    vault: LateVault,
+    sending: SinkSettings,
+    core: Core,
+    fleet: Fleet,
+    observer: Observer,
+    stack: AsyncExitStack,
 ) -> tuple[Method, ...]:
     """Starts all parts; what they serve."""
     latest, written = Latest(), Recorder()
@@ -117,7 +123,7 @@ async def _parts(
     expiring = asyncio.create_task(_forget_old(store), name="retention of points")
     stack.push_async_callback(_ended, expiring)
     metrics = MetricService(store, fleet, collector, latest, follower.names)
-    sinks = Sinks(store, vault, fleet, SinkSettings(), names=follower.names, names_known=follower.knows)
+    sinks = Sinks(store, vault, fleet, sending, names=follower.names, names_known=follower.knows)
     sinks.start()
     stack.push_async_callback(sinks.stop)
     observe_collections(observer, fleet, collector)
@@ -127,6 +133,10 @@ async def _parts(
         *CollectionService(fleet, collector).methods(),
         *SinkService(store, sinks).methods(),
     )
+
+
+def _sending(settings: TelemetrySettings) -> SinkSettings:
+    return SinkSettings(most_bytes=settings.sink_backlog << 20, most_age=settings.sink_backlog_hours * 3600)
 
 
 async def _forget_old(store: Store) -> None:

@@ -22,6 +22,10 @@ class TelemetrySettings:
     """CA of the core's certificate; None: it is called in plain text."""
     key_file: str | None = None
     """The key that encrypts secrets; None: DELPHIS_KEY_FILE, or the default path."""
+    sink_backlog: int = 1024
+    """So many MiB may wait for all sinks together."""
+    sink_backlog_hours: float = 24.0
+    """So long it may wait."""
     service_token_fd: int | None = None
     """Descriptor from which the token of Delphis' own processes is read."""
     service_token_file: str | None = None

@@ -90,6 +90,21 @@ def test_kills_lose_no_sample(tmp_path: Path, server: _Server) -> None:
         assert "secret-77ab" not in running.log() + running.ask("GET", "/v1/metric-sinks").text
 
 
+def test_a_bound_that_is_set_is_kept(tmp_path: Path) -> None:
+    with up(tmp_path, "--sink-backlog-hours", "0.0005", telemetry=True) as running:
+        wait_for("telemetry", lambda: _sinks(running) is not None, 30)
+        settings = {"url": "http://127.0.0.1:1/"}
+        reply = running.ask("POST", "/v1/metric-sinks", {"name": "dead", "remote_write": settings})
+        assert reply.status == 201, reply
+        running.wait_synced(running.register(101, volumes="2", perf_interval_s="1")["id"])
+        sink = reply.json["id"]
+        wait_for("gap", lambda: _sink(running, sink)["status"]["gaps"], 40, 0.2)
+        status = _sink(running, sink)["status"]
+        assert int(status["dropped"]) > 0
+        assert status["gaps"][0]["reason"] == "It waited for more than 1.8 s."
+        assert "No connection" in status["problem"]
+
+
 def _sinks(running: Up) -> list[dict[str, Any]] | None:
     try:
         reply = running.ask("GET", "/v1/metric-sinks")
