@@ -76,6 +76,7 @@ def test_alerts_from_their_raise_to_their_end(running: Up, array: str, sender: S
     wait_for("recovery", lambda: not listed(running, "--filter", f"id = {id_}"))
     (over,) = listed(running, "--cleared", "--filter", f"id = {id_}")
     assert (over["state"], over["cleared_origin"]) == ("cleared", "trap")
+    assert "0 acknowledged; 1 already were, or are cleared" in run(running, "alerts", "ack", id_)
 
     said = run(running, "alerts", "watch", "--from-start", "-o", "json", "--limit", "4", "--filter", f"id = {id_}")
     events = [json.loads(line)["type"] for line in said.splitlines()]

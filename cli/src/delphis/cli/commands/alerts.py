@@ -225,12 +225,13 @@ def line(settings: Settings, event: pb.AlertEvent) -> str:
     return f"{cells.moment(event.at)}  {shown}  {said}" + (f"  ({printable(event.by)})" if event.by else "")
 
 
-def _operate(settings: Settings, name: str, request: Any, done: str) -> None:
+def _operate(settings: Settings, name: str, request: Any, done: str, *, others: str) -> None:
+    """`others`: what those are like that stay as they are."""
     with connected(settings) as connection:
         answer: Any = connection.call(getattr(service(connection), name), request)
     if not print_message(settings, answer):
         changed, asked = len(answer.alerts), len(set(request.ids))
-        click.echo(f"{changed} {done}" + (f"; {asked - changed} already were so" if changed < asked else ""))
+        click.echo(f"{changed} {done}" + (f"; {asked - changed} {others}" if changed < asked else ""))
 
 
 _IDS = click.argument("ids", metavar="ID...", nargs=-1, required=True)
@@ -243,7 +244,8 @@ _NOTE = click.option("--note", default="", metavar="TEXT", help="Why; kept with 
 @pass_settings
 def ack(settings: Settings, ids: tuple[str, ...], note: str) -> None:
     """Say that somebody looks after alerts."""
-    _operate(settings, "AcknowledgeAlerts", pb.AcknowledgeAlertsRequest(ids=ids, note=note), "acknowledged")
+    request = pb.AcknowledgeAlertsRequest(ids=ids, note=note)
+    _operate(settings, "AcknowledgeAlerts", request, "acknowledged", others="already were, or are cleared")
 
 
 @alerts.command()
@@ -252,9 +254,8 @@ def ack(settings: Settings, ids: tuple[str, ...], note: str) -> None:
 @pass_settings
 def unack(settings: Settings, ids: tuple[str, ...], note: str) -> None:
     """Take acknowledgements back."""
-    _operate(
-        settings, "UnacknowledgeAlerts", pb.UnacknowledgeAlertsRequest(ids=ids, note=note), "no longer acknowledged"
-    )
+    request = pb.UnacknowledgeAlertsRequest(ids=ids, note=note)
+    _operate(settings, "UnacknowledgeAlerts", request, "no longer acknowledged", others="were not, or are cleared")
 
 
 @alerts.command()
@@ -273,7 +274,7 @@ def clear(
     if bool(storage) != bool(sequence_number) or bool(ids) == bool(storage):
         raise WrongSettings("give ids of alerts, or --storage together with --sequence-number")
     if storage is None or sequence_number is None:
-        _operate(settings, "ClearAlerts", pb.ClearAlertsRequest(ids=ids, note=note), "cleared")
+        _operate(settings, "ClearAlerts", pb.ClearAlertsRequest(ids=ids, note=note), "cleared", others="already were")
         return
     with connected(settings) as connection:
         request = pb.ClearStorageAlertRequest(
