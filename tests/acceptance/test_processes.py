@@ -61,8 +61,8 @@ def core_again(delphis: Up, before: int) -> None:
 
 
 def test_alerts_is_killed_and_the_core_serves_on(delphis: Up) -> None:
-    core, alerts = delphis.child_pid("core"), delphis.child_pid("alerts")
     wait_for("alerts", lambda: serves(delphis.grpc, ALERT_SERVICE))
+    core, alerts = delphis.child_pid("core"), delphis.child_pid("alerts")
     os.kill(alerts, signal.SIGKILL)
     delphis.get("/v1/storages")
     assert serves(delphis.grpc)
