@@ -33,11 +33,11 @@ class _Server(http.server.ThreadingHTTPServer):
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    server: _Server
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        assert isinstance(self.server, _Server)
         with self.server.lock:
             taken = self.server.chance.random() < 0.7
             if taken:
