@@ -84,6 +84,14 @@ def write(file: Path, sources: Sequence[str], count: int, prefix: str, make: Cal
     return len(found)
 
 
+def first(file: Path) -> bytes:
+    """The first datagram of a stream."""
+    data = file.read_bytes()
+    at = 2 + struct.unpack_from("<H", data)[0]
+    length = _HEAD.unpack_from(data, at)[1]
+    return data[at + _HEAD.size : at + _HEAD.size + length]
+
+
 def main() -> None:
     """Sends a file."""
     address, file, rate = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])

@@ -8,15 +8,19 @@ import os
 import random
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import trap_stream
 from tests.alerts.fleet import AlertsUp
 from tests.alerts.senders import bindings, v2c
 from tests.support.up import Up, up, wait_for
@@ -30,8 +34,8 @@ class Desk:
 
     def __init__(self) -> None:
         desk = self
-        self.positions: set[int] = set()
         self.told: set[tuple[str, str]] = set()
+        self.of_traps: set[int] = set()
         self._dice = random.Random(7)
 
         class Handler(BaseHTTPRequestHandler):
@@ -57,8 +61,8 @@ class Desk:
 
     def take(self, events: list[dict[str, Any]]) -> None:
         for event in events:
-            self.positions.add(event["position"])
             if event["alert"]["origin"] == "trap":
+                self.of_traps.add(event["position"])
                 self.told.add((event["alert"]["storage_id"], event["alert"]["sequence_number"]))
 
     def close(self) -> None:
@@ -152,6 +156,29 @@ def test_what_was_accepted_is_stored_and_told(tmp_path: Path, desk: Desk) -> Non
         # What a crash made come again was repeated, and never became a second alert.
         total = running.get("/v1/alerts?origin=trap&include_total=true&limit=1")["total_size"]
         assert total == len(accepted)
+
+
+@pytest.mark.parametrize(("rate", "v3"), [(1_000, False), (500, True)], ids=["v2c", "v3"])
+def test_a_stream_is_stored_and_told(tmp_path: Path, desk: Desk, rate: int, *, v3: bool) -> None:
+    """The rates that are promised, for a short time: benchmarks/alerts.py has them for a minute."""
+    with up(tmp_path) as running, contextlib.closing(AlertsUp(running)) as delphis:
+        arrays = [delphis.array(host) for host in HOSTS]
+        for array, host in zip(arrays, HOSTS, strict=True):
+            running.wait_synced(array)
+            if v3:
+                engine = trap_stream.ENGINE_ID.hex()
+                delphis.put_config(array, host=host, port=1, version="SNMPv3", engine_id=engine, **trap_stream.KEYS)
+        reply = running.ask("POST", "/v1/alert-receivers", {"name": "desk", "webhook": {"url": desk.url}})
+        assert reply.status == 201, reply
+        make = partial(trap_stream.v3, time=1) if v3 else trap_stream.v2c
+        count = trap_stream.write(tmp_path / "stream", HOSTS, rate * 2, "s", make)
+        sender = [sys.executable, "-m", "benchmarks.trap_stream", delphis.receiver, str(tmp_path / "stream"), str(rate)]
+        subprocess.run(sender, check=True)
+        wait_for("all events", lambda: len(desk.of_traps) >= count, 30, 0.1)
+        assert len(desk.of_traps) == count
+        assert delphis.counts()["accepted"] == count
+        assert running.get("/v1/alerts?origin=trap&limit=1&include_total=true")["total_size"] == count // 2
+        assert all(delphis.numbers(array) == set() for array in arrays)
 
 
 def _said(running: Up, name: str) -> list[str]:
