@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 from delphis.auth.v1 import auth_pb2
 from services.calls.errors import STATUS_DETAILS, CallError
 from services.calls.method import Caller
-from services.calls.pipeline import RESOURCE_HEADER, Ingress, Pipeline
+from services.calls.pipeline import RESOURCE_HEADER, Ingress, Pipeline, told_resource
 
 SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
@@ -90,7 +90,7 @@ def _ingress(context: grpc.aio.ServicerContext[Any, Any]) -> Ingress:
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: CallError) -> None:
     """Ends the call with the error; does not return."""
-    about = ((RESOURCE_HEADER, error.about),) if error.about else ()
+    about = ((RESOURCE_HEADER, told_resource(error.about)),) if error.about else ()
     await context.abort(error.code, error.message, ((STATUS_DETAILS, error.status().SerializeToString()), *about))
 
 

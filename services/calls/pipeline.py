@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import quote, unquote
 
 import grpc
 
@@ -18,7 +19,8 @@ from services.calls.method import Call, Caller, Method, MethodTable
 log = logging.getLogger(__name__)
 
 RESOURCE_HEADER = "delphis-resource-id"
-"""Tells who relayed a call what it was about, for the audit log."""
+"""Tells who relayed a call what it was about, for the audit log; as `told_resource` writes it."""
+_MOST_TOLD = 300
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 MAX_IN_FLIGHT = 2000
 MAX_WATCHES = 1000
@@ -152,7 +154,7 @@ class Pipeline:
             async with timeout:
                 answer = await method.unary(body, call)
                 if self._relayed and call.resource_id:
-                    call.headers[RESOURCE_HEADER] = call.resource_id
+                    call.headers[RESOURCE_HEADER] = told_resource(call.resource_id)
                 return Answer(answer, call.headers)
         except BaseException as error:
             failure = self._failure(error, call, expired=timeout.expired())
@@ -278,6 +280,16 @@ class Pipeline:
             f"A fault of Delphis; the log has it under request {call.request_id}.",
             metadata={"request_id": call.request_id},
         )
+
+
+def told_resource(resource_id: str) -> str:
+    """What a call was about as a header can carry it: callers may have sent anything."""
+    return quote(resource_id[:_MOST_TOLD], safe=":/@", errors="replace")
+
+
+def read_resource(told: str) -> str:
+    """The other end of `told_resource`."""
+    return unquote(told)
 
 
 def _stops() -> CallError:

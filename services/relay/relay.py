@@ -12,7 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from services.calls.errors import CallError
 from services.calls.grpc_server import caller_metadata
 from services.calls.method import Call, Method, MethodOptions, Stream, Unary, options_of
-from services.calls.pipeline import RESOURCE_HEADER
+from services.calls.pipeline import RESOURCE_HEADER, read_resource
 from services.relay.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -201,13 +201,13 @@ def _timeout(call: Call) -> float:
 
 def _about(trailing: grpc.aio.Metadata | None) -> str:
     """What a call that failed was about."""
-    return next((str(value) for key, value in trailing or () if key == RESOURCE_HEADER), "")
+    return next((read_resource(str(value)) for key, value in trailing or () if key == RESOURCE_HEADER), "")
 
 
 def _take(trailing: grpc.aio.Metadata | None, call: Call) -> None:
     """What a handler told beside its answer: headers for the caller, and for our audit log what the call was about."""
     for key, value in trailing or ():
         if key == RESOURCE_HEADER:
-            call.resource_id = str(value)
+            call.resource_id = read_resource(str(value))
         elif isinstance(value, str):
             call.headers[key] = value

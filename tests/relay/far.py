@@ -40,7 +40,7 @@ class Far:
 
     async def echo(self, body: bytes, call: Call) -> bytes:
         call.headers["delphis-seen"] = call.caller.name
-        call.resource_id = "what-it-was-about"
+        call.resource_id = "what it ½ was\nabout"
         return body
 
     async def echoes(self, body: bytes, call: Call) -> AsyncIterator[bytes]:

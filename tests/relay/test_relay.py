@@ -85,17 +85,17 @@ async def test_the_other_process_learns_whose_call_it_is(near: Near, far: Far) -
     assert call.caller == Caller("operator", frozenset({options_pb2.SCOPE_OPERATE}))
     assert call.request_id == "req-7"
     assert 3.0 < call.deadline - asyncio.get_running_loop().time() <= 5.0
-    assert near.audit.entries == [(CLEAR, "operator", "what-it-was-about", "OK")]
+    assert near.audit.entries == [(CLEAR, "operator", "what it ½ was\nabout", "OK")]
 
 
 async def test_the_audit_log_has_what_a_failed_call_was_about(near: Near, far: Far) -> None:
     async def fails(body: bytes, call: Call) -> bytes:
-        call.resource_id = "what-it-was-about"
+        call.resource_id = "what it ½ was\nabout"
         raise CallError("STORAGE_CLEAR_ALERT_FAILED", "The array doesn't clear it.")
 
     far.unary = fails
     assert (await failure(near, CLEAR)).reason == "STORAGE_CLEAR_ALERT_FAILED"
-    assert near.audit.entries == [(CLEAR, "admin", "what-it-was-about", "INTERNAL")]
+    assert near.audit.entries == [(CLEAR, "admin", "what it ½ was\nabout", "INTERNAL")]
 
 
 async def test_who_may_not_is_refused_before_anything_is_relayed(near: Near, far: Far) -> None:
