@@ -20,6 +20,7 @@ async def test_receivers_and_silences_over_rest(tmp_path: Path) -> None:
 def _try(folder: Path, url: str) -> None:
     up = Up(folder, "--trap-listen", "127.0.0.1:0")
     try:
+        up.wait_traps()
         receiver = {
             "name": "pager",
             "rules": [{"severities": ["Fatal", "Critical", "Major"]}],
