@@ -15,9 +15,9 @@ from gateway.backends import parse as parse_backends
 from gateway.gateway import Gateway, GatewaySettings
 from gateway.server import TlsFiles, serve
 from services.app import logs
-from services.app.commands import backend_options
 from services.app.failure import StartFailure
 from services.app.listen import parse_address, refuse_open_without_login
+from services.app.options import backend_options
 
 
 @click.command()

@@ -74,6 +74,7 @@ def reached(items: list[str], count: int) -> bool:
     return len(items) >= count
 
 
+@pytest.mark.slow
 def test_kill_of_everything_loses_no_acknowledged_registration(tmp_path: Path) -> None:
     acknowledged: list[str] = []
     for round_ in range(3):

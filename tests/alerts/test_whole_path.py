@@ -114,6 +114,7 @@ def desk() -> Iterator[Desk]:
     made.close()
 
 
+@pytest.mark.slow
 def test_what_was_accepted_is_stored_and_told(tmp_path: Path, desk: Desk) -> None:
     dice = random.Random(11)
     with up(tmp_path) as running, contextlib.closing(AlertsUp(running)) as delphis:

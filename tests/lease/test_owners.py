@@ -24,6 +24,7 @@ def arrays() -> Iterator[CountingArrays]:
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_one_owner_while_hosts_and_core_come_and_go(tmp_path: Path, arrays: CountingArrays) -> None:
     certs = certificates(tmp_path / "certs")
     core = Core(tmp_path, certs)

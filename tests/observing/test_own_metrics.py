@@ -83,6 +83,7 @@ def test_syncs_and_hosts_are_counted(running: Up) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_process_that_does_not_answer_is_shown_and_comes_back(running: Up) -> None:
     began = one(running, "delphis_process_start_time_seconds", process="alerts")
     pid = running.child_pid("alerts")

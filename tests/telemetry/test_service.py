@@ -216,6 +216,7 @@ def test_a_removed_array_is_forgotten(running: Up) -> None:
     wait_for("its metrics to go", lambda: gone["id"] not in _exposed(running)[1], 30)
 
 
+@pytest.mark.slow
 def test_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     """Samples of each second, collected every ten, while the processes are killed at random: each is there once."""
     chance = random.Random(6)

@@ -115,6 +115,7 @@ def _ways(connection: Connection, wanted: Listing) -> list[_Way]:
 
 def _least(connection: Connection, wanted: Listing, candidates: list[_Way], room: int) -> tuple[int, _Way]:
     """The way that finds the fewest rows, and how many; a little more than `room` stands for any number beyond."""
+    rows, place = room + 1, 0
     for most in (*(bound for bound in _GLANCES if bound < room), room):
         counted = [(_found(connection, wanted, way, most), place) for place, way in enumerate(candidates)]
         rows, place = min(counted)

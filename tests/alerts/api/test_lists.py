@@ -42,7 +42,12 @@ TERMS = [
     *("cleared_at > 2026-09-21T14:14:21Z", "id = nonsense", "id:*"),
 ]
 ORDERS = ["", DEFAULT_ORDER, "last_raised_at", "severity, last_raised_at desc", "count desc", "id", "vendor desc"]
-QUICK = settings(max_examples=120, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(
+    max_examples=60,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 def filters() -> st.SearchStrategy[str]:

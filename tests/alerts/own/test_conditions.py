@@ -39,6 +39,7 @@ async def restarted(store: Store) -> Conditions:
 
 
 async def test_once_raised_and_once_cleared(store: Store) -> None:
+    conditions = await restarted(store)
     for _ in range(3):
         conditions = await restarted(store)
         await conditions.hold(array(), Condition(ARRAY_CAPACITY, "full", severity=WARNING))

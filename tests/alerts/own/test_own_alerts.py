@@ -54,6 +54,7 @@ def events(delphis: AlertsUp, alert: dict[str, Any]) -> list[str]:
     return [event["type"] for event in delphis.up.get(f"/v1/alerts/{alert['id']}/events")["events"]]
 
 
+@pytest.mark.slow
 def test_an_array_that_polls_do_not_reach(delphis: AlertsUp) -> None:
     host = "127.13.0.1"
     array = delphis.array(host, fail="alerts:unavailable")

@@ -106,6 +106,7 @@ def test_an_array_that_is_silent_over_snmp_is_an_alert_until_it_answers(delphis:
     assert [event["type"] for event in events] == ["raised", "cleared"]
 
 
+@pytest.mark.slow
 def test_a_restart_invents_nothing(tmp_path: Path, agent: Agent) -> None:
     """SODA Delfin told of a recovery of each array after every start."""
 

@@ -304,6 +304,7 @@ def test_messages_need_no_cutting() -> None:
     assert not any(map(math.isnan, batches[0].values))
 
 
+@pytest.mark.slow
 def test_growing_pools() -> None:
     driver = connected(capacity_growth="1", perf_interval_s="3600", perf_retention_s="31536000", pools="3")
     asked = [ResourceMetrics(kind=kind) for kind in ("storage", "storage_pool")]

@@ -69,6 +69,7 @@ def check_sums(array: dict[str, list[Any]], storage: Any) -> None:
         assert storage.raw_capacity >= storage.total_capacity or len(pools) > len(array["disks"])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(counts=COUNTS, drift=DRIFTS, port=st.integers(0, 65535), syncs=st.integers(1, 4))
 def test_everything_hangs_together(counts: dict[str, int], drift: str, port: int, syncs: int) -> None:

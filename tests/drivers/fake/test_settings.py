@@ -109,6 +109,7 @@ def test_a_slow_array_heeds_the_deadline() -> None:
     assert time.monotonic() - begin < 10
 
 
+@pytest.mark.slow
 def test_a_million_volumes_take_no_memory() -> None:
     """Peak resident set of a process that lists them, above one that lists a hundred."""
     script = (

@@ -61,6 +61,7 @@ def server() -> Iterator[_Server]:
     made.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_kills_lose_no_sample(tmp_path: Path, server: _Server) -> None:
     with up(tmp_path, telemetry=True) as running:
@@ -90,6 +91,7 @@ def test_kills_lose_no_sample(tmp_path: Path, server: _Server) -> None:
         assert "secret-77ab" not in running.log() + running.ask("GET", "/v1/metric-sinks").text
 
 
+@pytest.mark.slow
 def test_a_bound_that_is_set_is_kept(tmp_path: Path) -> None:
     with up(tmp_path, "--sink-backlog-hours", "0.0005", telemetry=True) as running:
         wait_for("telemetry", lambda: _sinks(running) is not None, 30)
