@@ -45,6 +45,7 @@ def serves(address: str, service: str = "", *, token: str = "", timeout: float =
 def delphis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     with up(tmp_path_factory.mktemp("delphis")) as running:
         running.wait_traps()
+        wait_for("alerts through the core", lambda: serves(running.grpc, ALERT_SERVICE))
         yield running
 
 

@@ -43,7 +43,7 @@ REMOTE = {
     "context": ("delphis.cli.commands.context:context", "Keep the addresses of servers under names."),
     "diff": ("delphis.cli.commands.fleet:diff", "Say how the registered storages differ from a file."),
     "drivers": ("delphis.cli.commands.drivers:drivers", "Look at drivers and the processes that serve them."),
-    "forecasts": ("delphis.cli.commands.metrics:forecasts", "Say when pools and arrays will be full."),
+    "forecasts": ("delphis.cli.commands.metrics:forecasts", "Say when pools and arrays will be full, soonest first."),
     "jobs": ("delphis.cli.commands.jobs:jobs", "Look at syncs and removals, and wait for them."),
     "metrics": ("delphis.cli.commands.metrics:metrics", "Look at what the arrays measure."),
     "quarantines": ("delphis.cli.commands.drivers:quarantines", "Look at arrays that killed driver hosts."),
