@@ -98,6 +98,7 @@ DRIVERS: tuple[tuple[str, str, str], ...] = (
     ("untrue.py:Untrue", "shared_array", "concurrency.arrays"),
     ("untrue.py:Untrue", "password_in_native", "secrets.answers"),
     ("untrue.py:Misreader", "", "traps.unknown traps.odd traps.given"),
+    ("traps.py", "", "traps.unknown traps.odd"),
 )
 # The same, logging in over a socket.
 CONNECTING: tuple[tuple[str, str, str], ...] = (
