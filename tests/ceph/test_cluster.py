@@ -172,7 +172,14 @@ def test_rates_are_what_ceph_counted(host: Host, target: Target, ceph_cluster: C
     """What `rbd bench` moves in a known time, from samples of several windows, within 5 % of Ceph's own counters."""
     rbd = ceph_cluster.rbd
     rbd("create", "--size", "64M", "rbd/measured")
-    (volume,) = (one for one in listed(host, "Volumes", target(measured=True)) if one.name == "measured")
+
+    def measured() -> Any:
+        # What came and went just before is noticed, and the list is then not complete.
+        batches = list(host.stub.ListVolumes(pb.ListVolumesRequest(target=target(measured=True)), timeout=60))
+        found = [one for one in items(batches) if one.name == "measured"]
+        return found[0] if batches[-1].complete and found else None
+
+    volume = wait_for("image in the list", measured, 60)
     said = host.stub.GetCapabilities(pb.GetCapabilitiesRequest(target=target(measured=True)), timeout=30).capabilities
     assert {group.kind for group in said.resource_metrics} >= {"storage", "storage_pool", "disk"}
     # The image is counted once the module has found it, which something done on it makes it do.
