@@ -97,6 +97,30 @@ async def test_volumes_are_kept_up_to_a_bound(store: Store) -> None:
     assert set(await _read(store, "iops")) == {"a", "b", "c"}
 
 
+async def test_places_of_what_is_gone_are_free_a_day_later(store: Store) -> None:
+    day = 24 * 60
+    keeper = Recorder(max_volume_series=6)
+    await _record(store, keeper, _window(("a", "b"), 0, 1))
+    assert (await _record(store, keeper, _window(("b", "c"), 1, 1))).left_out == 3  # a day of a is still there
+    assert await _read(store, "iops") == {"a": {0: 0.0}, "b": {0: 1.0, 1: 1.0}}
+    await _record(store, Recorder(max_volume_series=6), _window(("b", "c"), 1 + day, 1))
+    keeper = Recorder(max_volume_series=6)
+    for minute in (2 + day, 3 + day):
+        await _record(store, keeper, _window(("b", "c"), minute, 1))
+    found = await _read(store, "iops", begin=day)
+    assert set(found) == {"b", "c"}
+    assert found["c"][3 + day] == 4.0 + day
+
+
+async def test_what_comes_back_keeps_its_place(store: Store) -> None:
+    keeper = Recorder()
+    for minute, ids in enumerate((("a", "b"), ("b",), ("a", "b"), ("b",))):
+        await _record(store, keeper, _window(ids, minute, 1))
+    assert set((await _read(store, "iops"))["a"]) == {0, 2}
+    rows = await store.scan(lambda connection: connection.execute("SELECT native_id, gone_at FROM slots").fetchall())
+    assert dict(rows) == {"a": 3 * MINUTE, "b": 0}
+
+
 async def test_capacities_keep_all_their_digits(store: Store) -> None:
     used = 1_234_567_890_123_456.0
     await _record(store, Recorder(), Window("volume", ("a",), ("usedCapacity",), 0, MINUTE, np.array([[[used]]])))

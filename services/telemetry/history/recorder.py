@@ -19,7 +19,6 @@ from services.telemetry.window import Window
 KINDS = frozenset({"storage", "storage_pool", "controller", "port", "volume"})
 """What the history keeps."""
 MAX_VOLUME_SERIES = 50_000
-KEPT_MILLISECONDS = 24 * 3600 * 1000
 
 _NEW = sql(
     sqlite="INSERT OR REPLACE INTO chunks (storage_id, kind, block, metrics, begin, step, steps, wide, numbers) "
@@ -86,11 +85,8 @@ class Recorder:
         known = done.places.get(key) or self._places.get(key)
         if known is None:
             known = slots.load(connection, *key)
-        room = len(window.native_ids)
-        if window.kind == "volume" and known.last != window.native_ids:
-            taken = slots.count(connection, "volume")
-            room = max(0, self._max_volume_series // len(window.metrics) - taken)
-        places = slots.placed(connection, known, storage_id, window.kind, window.native_ids, room)
+        most = self._max_volume_series // len(window.metrics) if window.kind == "volume" else None
+        places = slots.placed(connection, known, storage_id, window.kind, window.native_ids, most, window.last)
         done.places[key] = places
         return places
 
@@ -103,7 +99,7 @@ def forget_storage(connection: Connection, storage_id: bytes) -> None:
 
 def expire(connection: Connection, now: int, *, count: int = 2000) -> bool:
     """Removes some of what is older than a day; whether there may be more. `now` in milliseconds."""
-    return connection.run(_OLD, {"before": now - KEPT_MILLISECONDS, "count": count}) == count
+    return connection.run(_OLD, {"before": now - slots.KEPT_MILLISECONDS, "count": count}) == count
 
 
 def _rows(storage_id: bytes, window: Window, places: KindSlots) -> list[tuple[object, ...]]:

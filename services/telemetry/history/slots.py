@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from services.store.connection import Connection
 from services.store.statement import statement
 from services.telemetry.schema.history import slots
 
+KEPT_MILLISECONDS = 24 * 3600 * 1000
+"""How long there are numbers."""
+
 _OF_KIND = statement(
-    select(slots.c.native_id, slots.c.slot).where(
+    select(slots.c.native_id, slots.c.slot, slots.c.gone_at).where(
         slots.c.storage_id == bindparam("storage_id"), slots.c.kind == bindparam("kind")
     )
 )
@@ -26,12 +29,21 @@ _OF_SOME = statement(
     )
 )
 _NEW = statement(insert(slots))
-_GONE = statement(
+_FREE = statement(
     delete(slots).where(
         slots.c.storage_id == bindparam("storage_id"),
         slots.c.kind == bindparam("kind"),
         slots.c.native_id == bindparam("native_id"),
     )
+)
+_MARK = statement(
+    update(slots)
+    .where(
+        slots.c.storage_id == bindparam("of_storage"),
+        slots.c.kind == bindparam("of_kind"),
+        slots.c.native_id == bindparam("of_resource"),
+    )
+    .values(gone_at=bindparam("gone_at"))
 )
 _STORAGE_GONE = statement(delete(slots).where(slots.c.storage_id == bindparam("storage_id")))
 _COUNT = statement(select(func.count()).where(slots.c.kind == bindparam("kind")))
@@ -43,6 +55,8 @@ class KindSlots:
 
     of: dict[str, int] = field(default_factory=dict)
     """By native id."""
+    gone: dict[str, int] = field(default_factory=dict)
+    """Resources that the windows lack, and since when: they keep their places as long as there are numbers of them."""
     last: tuple[str, ...] = ()
     """The resources of the last window, and"""
     last_places: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
@@ -62,7 +76,9 @@ class KindSlots:
 
 def load(connection: Connection, storage_id: bytes, kind: str) -> KindSlots:
     """The places as they are stored."""
-    return KindSlots(dict(connection.all(_OF_KIND, {"storage_id": storage_id, "kind": kind})))
+    rows = connection.all(_OF_KIND, {"storage_id": storage_id, "kind": kind})
+    gone = {native_id: gone_at for native_id, _, gone_at in rows if gone_at}
+    return KindSlots({native_id: slot for native_id, slot, _ in rows}, gone)
 
 
 def of_some(connection: Connection, storage_id: bytes, kind: str, native_ids: Sequence[str]) -> dict[str, int]:
@@ -75,28 +91,52 @@ def of_some(connection: Connection, storage_id: bytes, kind: str, native_ids: Se
 
 
 def placed(
-    connection: Connection, known: KindSlots, storage_id: bytes, kind: str, native_ids: Sequence[str], room: int
+    connection: Connection,
+    known: KindSlots,
+    storage_id: bytes,
+    kind: str,
+    native_ids: Sequence[str],
+    most: int | None,
+    at: int,
 ) -> KindSlots:
-    """The places of a window's resources, of which at most `room` get one that had none."""
-    if known.last == native_ids:
+    """The places of a window's resources. Where `most` of the kind have one, over all arrays, no other gets one.
+
+    `at` is the window's time, by which places become free of which there are no numbers any more.
+    """
+    overdue = [native_id for native_id, since in known.gone.items() if since < at - KEPT_MILLISECONDS]
+    if known.last == native_ids and not overdue and (known.last_places >= 0).all():
         return known
-    new = [native_id for native_id in native_ids if native_id not in known.of][:room]
-    of = known.of
-    if new:
-        given = known.free(len(new))
-        rows = [
-            {"storage_id": storage_id, "kind": kind, "slot": slot, "native_id": native_id}
+    present = set(native_ids)
+    key = {"storage_id": storage_id, "kind": kind}
+    freed = [native_id for native_id in overdue if native_id not in present]
+    connection.many(_FREE, [{**key, "native_id": native_id} for native_id in freed])
+    of, gone = dict(known.of), dict(known.gone)
+    for native_id in freed:
+        del of[native_id], gone[native_id]
+    marks = dict.fromkeys(gone.keys() & present, 0)
+    marks.update((native_id, at) for native_id in of.keys() - present - gone.keys())
+    connection.many(
+        _MARK,
+        [
+            {"of_storage": storage_id, "of_kind": kind, "of_resource": native_id, "gone_at": gone_at}
+            for native_id, gone_at in marks.items()
+        ],
+    )
+    gone = {native_id: gone_at for native_id, gone_at in {**gone, **marks}.items() if gone_at}
+    new = [native_id for native_id in native_ids if native_id not in of]
+    if new and most is not None:
+        new = new[: max(0, most - count(connection, kind))]
+    given = KindSlots(of).free(len(new))
+    connection.many(
+        _NEW,
+        [
+            {**key, "native_id": native_id, "slot": slot, "gone_at": 0}
             for slot, native_id in zip(given, new, strict=True)
-        ]
-        connection.many(_NEW, rows)
-        of = {**of, **dict(zip(new, given, strict=True))}
+        ],
+    )
+    of.update(zip(new, given, strict=True))
     places = np.array([of.get(native_id, -1) for native_id in native_ids], dtype=np.intp)
-    return KindSlots(of, tuple(native_ids), places)
-
-
-def forget(connection: Connection, storage_id: bytes, kind: str, gone: Sequence[str]) -> None:
-    """Frees the places of resources."""
-    connection.many(_GONE, [{"storage_id": storage_id, "kind": kind, "native_id": one} for one in gone])
+    return KindSlots(of, gone, tuple(native_ids), places)
 
 
 def forget_storage(connection: Connection, storage_id: bytes) -> None:

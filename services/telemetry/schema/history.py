@@ -15,6 +15,8 @@ slots = Table(
     text("kind", primary_key=True),
     text("native_id", primary_key=True),
     integer("slot"),
+    # Milliseconds since 1970 UTC: when a window first lacked it; 0: the last one has it.
+    bigint("gone_at"),
     info=KEYED,
 )
 

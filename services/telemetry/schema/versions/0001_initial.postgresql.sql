@@ -94,6 +94,7 @@ CREATE TABLE slots (
     kind TEXT COLLATE "C" DEFAULT '' NOT NULL,
     native_id TEXT COLLATE "C" DEFAULT '' NOT NULL,
     slot INTEGER DEFAULT 0 NOT NULL,
+    gone_at BIGINT DEFAULT 0 NOT NULL,
     PRIMARY KEY (storage_id, kind, native_id)
 );
 

@@ -97,6 +97,7 @@ CREATE TABLE slots (
     kind TEXT DEFAULT '' NOT NULL,
     native_id TEXT DEFAULT '' NOT NULL,
     slot INTEGER DEFAULT 0 NOT NULL,
+    gone_at BIGINT DEFAULT 0 NOT NULL,
     PRIMARY KEY (storage_id, kind, native_id)
 )
  WITHOUT ROWID;
