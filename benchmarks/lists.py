@@ -71,7 +71,7 @@ def measured(delphis: Up) -> Iterator[Row]:
     newest = json.loads(body)["volumes"][0]
     pool = newest["native_storage_pool_id"]
     in_pool = f'native_storage_pool_id = "{pool}"'
-    (path,) = delphis.folder.rglob("*.db")
+    (path,) = delphis.folder.rglob("inventory.db")
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
         arrays = [no for (no,) in database.execute("SELECT DISTINCT storage_no FROM volumes")]
         statuses = dict(database.execute("SELECT status, count(*) FROM volumes GROUP BY status"))

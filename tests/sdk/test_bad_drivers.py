@@ -110,6 +110,22 @@ def test_leak(start_host: StartHost) -> None:
         wait_for("NOT_SERVING", lambda: host.health() == "NOT_SERVING")
 
 
+def test_no_thread_is_to_be_had(start_host: StartHost) -> None:
+    """A thread's stack doesn't fit into what is left: the call fails as one that found no memory, and none hangs."""
+    import resource
+
+    host: Host = start_host(bad("slow"))
+    well(host)
+    used = int(Path(f"/proc/{host.pid}/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.prlimit(host.pid, resource.RLIMIT_AS, (used + 4 * 2**20, used + 4 * 2**20))
+    calls = [InBackground(partial(host.list_volumes, target(name, bad="2"))) for name in ("a1", "a2")]
+    wait_for("both to end", lambda: all(call.ended for call in calls))
+    failed = next(call.error for call in calls if call.error is not None)
+    assert failed.reason == "DRIVER_FAULT"
+    assert "MemoryError: can't start new thread" in failed.message
+    assert host.info().wants_replacement
+
+
 @pytest.mark.parametrize("how", ["dict", "none", "text", "mixed"])
 def test_lies_about_types(shared_host: SharedHost, how: str) -> None:
     host = shared_host(bad("lie"))

@@ -331,7 +331,11 @@ class Calls:
 
         permit.job_started()
         timer = loop.call_at(call.deadline, late)
-        self._workers.put(in_thread)
+        try:
+            self._workers.put(in_thread)
+        except RuntimeError as error:  # no memory for a thread's stack, or no more threads allowed
+            self.out_of_memory = True
+            returned(None, scrubbed(MemoryError(str(error))))
         try:
             return await future
         except asyncio.CancelledError:

@@ -26,14 +26,14 @@ class Workers:
         self._numbers = itertools.count(1)
 
     def put(self, job: Callable[[], None]) -> None:
-        """Runs a job that raises nothing."""
+        """Runs a job that raises nothing. RuntimeError where no thread can be had for it."""
         with self._lock:
             new = self._idle == 0
             self._idle -= 0 if new else 1
-        self._jobs.put(job)
         if new:
             # Daemons: a driver that never returns must not keep the process alive.
             threading.Thread(target=self._work, name=f"driver-{next(self._numbers)}", daemon=True).start()
+        self._jobs.put(job)
 
     def _work(self) -> None:
         while True:
