@@ -10,6 +10,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 
@@ -73,13 +74,18 @@ def main() -> None:
     parser.add_argument("--record", action="store_true", help="add the figures to the history in git")
     options = parser.parse_args()
     rows: list[Row] = []
+    failed: list[str] = []
     console = Console(width=150)
     for name in options.names or NAMES:
         module = importlib.import_module(f"benchmarks.{name}")
         with tempfile.TemporaryDirectory(prefix=f"delphis-bench-{name}-") as folder:
-            for row in module.run(Path(folder)):
-                rows.append(row)
-                sys.stderr.write("  ".join(cells(row)) + "\n")
+            try:
+                for row in module.run(Path(folder)):
+                    rows.append(row)
+                    sys.stderr.write("  ".join(cells(row)) + "\n")
+            except Exception:  # noqa: BLE001 - the other sections' figures are still wanted
+                traceback.print_exc()
+                failed.append(name)
     console.print(table(rows))
     if options.markdown:
         sys.stdout.write(markdown(rows) + "\n")
@@ -93,6 +99,8 @@ def main() -> None:
         }
         with HISTORY.open("a") as history:
             history.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    if failed:
+        sys.exit(f"These sections failed: {', '.join(failed)}.")
 
 
 if __name__ == "__main__":

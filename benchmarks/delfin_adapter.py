@@ -17,6 +17,13 @@ from delphis.sdk import Context, Disk, MetricBatch, Port, Volume
 COUNT = 1000
 ROUNDS = 31
 GOAL = "≤ 3"
+UNITS = {
+    "iops": "IOPS",
+    "readIops": "IOPS",
+    "writeIops": "IOPS",
+    "readThroughput": "MB/s",
+    "writeThroughput": "MB/s",
+}
 
 
 def volume(number: int) -> dict[str, Any]:
@@ -121,11 +128,11 @@ def samples() -> tuple[Callable[[], object], Callable[[], object]]:
     series = [
         (
             metric,
-            {"resource_type": "volume", "resource_id": f"vol-{number}", "unit": "IOPS", "type": "RAW"},
+            {"resource_type": "volume", "resource_id": f"vol-{number}", "unit": unit, "type": "RAW"},
             dict.fromkeys(times, number * 1.5),
         )
         for number in range(200)
-        for metric in ("iops", "readIops", "writeIops", "a", "b")
+        for metric, unit in UNITS.items()
     ]
 
     def ours() -> list[MetricBatch]:
