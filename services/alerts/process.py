@@ -133,7 +133,8 @@ async def _parts(ground: Ground, listening: Listening, observer: Observer, stack
             listening=listening,
         )
     )
-    delivery = Delivery(store, ground.vault, DeliverySettings(), backlog_hook=path.losses.backlog)
+    sending = DeliverySettings(public_url=ground.settings.public_url)
+    delivery = Delivery(store, ground.vault, sending, backlog_hook=path.losses.backlog)
     stack.push_async_callback(delivery.stop)
     await delivery.start()
     observe_traps(observer, path.receiver)

@@ -30,6 +30,8 @@ class AlertsSettings:
     """HOST:PORT each, over UDP. Port 0: any free one."""
     trap_fallback: bool = False
     """Nobody named the port: another one, or none, will do, and the log says which."""
+    public_url: str = ""
+    """The REST API as people reach it, for links to alerts. Empty: no links."""
     service_token_fd: int | None = None
     """Descriptor from which the token of Delphis' own processes is read."""
     service_token_file: str | None = None

@@ -24,7 +24,14 @@ _MAX_PATH = 107
 _LONGEST_NAME = len("/telemetry.sock")
 
 
-def run(core: CoreSettings, trap_listen: Sequence[str], *, telemetry: bool, sink_backlog: tuple[int, float]) -> int:
+def run(
+    core: CoreSettings,
+    trap_listen: Sequence[str],
+    *,
+    public_url: str,
+    telemetry: bool,
+    sink_backlog: tuple[int, float],
+) -> int:
     """Runs until told to stop; the exit code. StartFailure where the data folder can't be used.
 
     `sink_backlog`: MiB and hours that may wait for sinks.
@@ -48,6 +55,7 @@ def run(core: CoreSettings, trap_listen: Sequence[str], *, telemetry: bool, sink
             key_file=core.key_file,
             trap_listen=traps,
             trap_fallback=not trap_listen,
+            public_url=public_url,
             log_format=core.log_format,
         )
         metrics = TelemetrySettings(

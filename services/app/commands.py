@@ -16,6 +16,7 @@ from services.app.options import (
     alerts_options,
     backend_options,
     core_options,
+    link_options,
     sink_options,
     store_options,
     telemetry_options,
@@ -97,6 +98,7 @@ def _check_listen(settings: CoreSettings) -> None:
 @core_options
 @backend_options
 @trap_options
+@link_options
 @sink_options
 @click.option(
     "--auth",
@@ -110,11 +112,18 @@ def _check_listen(settings: CoreSettings) -> None:
 def up(auth: str, demo: bool, no_telemetry: bool, **options: Any) -> None:
     """Run all of Delphis on this machine."""
     from services.app.all import run
+    from services.app.listen import check_public_url
 
     settings = _settings(options, auth=auth, demo=demo)
     try:
         _check_listen(settings)
-        code = run(settings, options["trap_listen"], telemetry=not no_telemetry, sink_backlog=_sink_backlog(options))
+        code = run(
+            settings,
+            options["trap_listen"],
+            public_url=check_public_url(options["public_url"]),
+            telemetry=not no_telemetry,
+            sink_backlog=_sink_backlog(options),
+        )
     except StartFailure as failure:
         _fail(failure)
         return
@@ -169,6 +178,7 @@ def serve_core(auth: str, **options: Any) -> None:
 @serve.command("alerts")
 @store_options
 @trap_options
+@link_options
 @alerts_options
 def serve_alerts(**options: Any) -> None:
     """The alerts service, with its receiver of SNMP traps."""
@@ -190,7 +200,7 @@ def serve_alerts(**options: Any) -> None:
 
 def _alerts_settings(options: dict[str, Any]) -> AlertsSettings:
     from services.alerts.settings import AlertsSettings
-    from services.app.listen import check_pair, check_peer, check_traps, parse_address
+    from services.app.listen import check_pair, check_peer, check_public_url, check_traps, parse_address
 
     data_dir = Path(options["data_dir"]).absolute()
     if not options["grpc_listen"].startswith("unix:"):
@@ -206,6 +216,7 @@ def _alerts_settings(options: dict[str, Any]) -> AlertsSettings:
         key_file=options["key_file"],
         trap_listen=check_traps(options["trap_listen"], auth="token"),
         trap_fallback=not options["trap_listen"],
+        public_url=check_public_url(options["public_url"]),
         service_token_file=options["token_file"],
         tls_certificate=options["tls_certificate"],
         tls_key=options["tls_key"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from services.app.failure import StartFailure
 
@@ -65,6 +66,19 @@ def check_peer(option: str, target: str, ca: str | None, token_file: str | None)
         Peer(option, target, ca).check()
     except PeerError as error:
         raise StartFailure(str(error)) from error
+
+
+def check_public_url(url: str) -> str:
+    """An address that links can begin with."""
+    if url:
+        try:
+            parts = urlsplit(url)
+            fine = parts.scheme in ("http", "https") and parts.hostname and not set(url) & set("?#@")
+        except ValueError:
+            fine = False
+        if not fine:
+            raise StartFailure("--public-url is http://HOST:PORT or https://HOST, with a path or without.")
+    return url
 
 
 def check_traps(addresses: Sequence[str], *, auth: str) -> tuple[str, ...]:

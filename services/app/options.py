@@ -89,6 +89,20 @@ def trap_options(command: Command) -> Command:
     )
 
 
+def link_options(command: Command) -> Command:
+    """Where links that are sent out lead."""
+    return _with(
+        command,
+        click.option(
+            "--public-url",
+            default="",
+            metavar="URL",
+            help="The REST API as people reach it, https://delphis.example.org: alerts that are sent carry a link"
+            " there. Default: no links.",
+        ),
+    )
+
+
 def sink_options(command: Command) -> Command:
     """The bounds of what waits to be sent."""
     return _with(

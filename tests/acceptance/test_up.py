@@ -70,6 +70,14 @@ def test_listening_off_loopback_without_authentication_is_refused(tmp_path: Path
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize("url", ["delphis", "ftp://delphis", "https://who:secret@delphis/", "https://"])
+def test_a_public_address_that_no_link_can_begin_with_is_refused(tmp_path: Path, url: str) -> None:
+    refused = delphis_command(tmp_path, "up", "--data-dir", str(tmp_path / "data"), "--public-url", url)
+    assert refused.returncode == 2
+    assert "--public-url is http" in refused.stderr
+    assert "secret" not in refused.stderr
+
+
 def reached(items: list[str], count: int) -> bool:
     return len(items) >= count
 
