@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.catalogue import alerts
+from tests.catalogue import alerts, snmp
 from tests.catalogue.rows import Row, params
 from tests.catalogue.world import DRIVERS, NOBODY, World, array
 from tests.support.up import fake_array, up, wait_for
@@ -31,6 +31,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.mark.parametrize("row", params(alerts.TABLE))
 def test_alerts(world: World, row: Row) -> None:
+    row.run(world)
+
+
+@pytest.mark.parametrize("row", params(snmp.TABLE))
+def test_snmp_configs(world: World, row: Row) -> None:
+    """Each builds on those before it."""
     row.run(world)
 
 
