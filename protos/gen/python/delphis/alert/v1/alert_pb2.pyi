@@ -612,6 +612,8 @@ class AlertSettings(_message.Message):
     MAX_KEPT_TRAPS_FIELD_NUMBER: _builtins.int
     SNMP_CHECK_INTERVAL_FIELD_NUMBER: _builtins.int
     SYNC_FAILURES_FIELD_NUMBER: _builtins.int
+    MISSED_COLLECTIONS_FIELD_NUMBER: _builtins.int
+    FULL_WITHIN_FIELD_NUMBER: _builtins.int
     max_cleared: _builtins.int
     """How many cleared alerts are kept at most, 1,000 to 10,000,000. Default:
     1,000,000.
@@ -630,6 +632,10 @@ class AlertSettings(_message.Message):
     """Syncs of an array in a row that fail before that is an alert, 1 to 100.
     Default: 3.
     """
+    missed_collections: _builtins.int
+    """Windows of a kind of metrics that pass without being collected before that is an
+    alert, 0 to 1,000; 0: never. Default: 3.
+    """
     @_builtins.property
     def poll_interval(self) -> _duration_pb2.Duration:
         """Time between two polls of an array, 5 s to 1 day. Default: 5 minutes."""
@@ -646,6 +652,12 @@ class AlertSettings(_message.Message):
         configuration has a community or a user, 10 s to 1 day. Default: 30 minutes.
         """
 
+    @_builtins.property
+    def full_within(self) -> _duration_pb2.Duration:
+        """A pool or an array that will likely be full within this time is an alert, 0 to
+        3,650 days; 0: never. Default: 14 days.
+        """
+
     def __init__(
         self,
         *,
@@ -657,10 +669,12 @@ class AlertSettings(_message.Message):
         max_kept_traps: _builtins.int | None = ...,
         snmp_check_interval: _duration_pb2.Duration | None = ...,
         sync_failures: _builtins.int | None = ...,
+        missed_collections: _builtins.int | None = ...,
+        full_within: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_capacity_critical", b"_capacity_critical", "_capacity_warning", b"_capacity_warning", "_max_cleared", b"_max_cleared", "_max_kept_traps", b"_max_kept_traps", "_sync_failures", b"_sync_failures", "capacity_critical", b"capacity_critical", "capacity_warning", b"capacity_warning", "max_cleared", b"max_cleared", "max_kept_traps", b"max_kept_traps", "poll_interval", b"poll_interval", "retention", b"retention", "snmp_check_interval", b"snmp_check_interval", "sync_failures", b"sync_failures"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_capacity_critical", b"_capacity_critical", "_capacity_warning", b"_capacity_warning", "_max_cleared", b"_max_cleared", "_max_kept_traps", b"_max_kept_traps", "_missed_collections", b"_missed_collections", "_sync_failures", b"_sync_failures", "capacity_critical", b"capacity_critical", "capacity_warning", b"capacity_warning", "full_within", b"full_within", "max_cleared", b"max_cleared", "max_kept_traps", b"max_kept_traps", "missed_collections", b"missed_collections", "poll_interval", b"poll_interval", "retention", b"retention", "snmp_check_interval", b"snmp_check_interval", "sync_failures", b"sync_failures"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_capacity_critical", b"_capacity_critical", "_capacity_warning", b"_capacity_warning", "_max_cleared", b"_max_cleared", "_max_kept_traps", b"_max_kept_traps", "_sync_failures", b"_sync_failures", "capacity_critical", b"capacity_critical", "capacity_warning", b"capacity_warning", "max_cleared", b"max_cleared", "max_kept_traps", b"max_kept_traps", "poll_interval", b"poll_interval", "retention", b"retention", "snmp_check_interval", b"snmp_check_interval", "sync_failures", b"sync_failures"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_capacity_critical", b"_capacity_critical", "_capacity_warning", b"_capacity_warning", "_max_cleared", b"_max_cleared", "_max_kept_traps", b"_max_kept_traps", "_missed_collections", b"_missed_collections", "_sync_failures", b"_sync_failures", "capacity_critical", b"capacity_critical", "capacity_warning", b"capacity_warning", "full_within", b"full_within", "max_cleared", b"max_cleared", "max_kept_traps", b"max_kept_traps", "missed_collections", b"missed_collections", "poll_interval", b"poll_interval", "retention", b"retention", "snmp_check_interval", b"snmp_check_interval", "sync_failures", b"sync_failures"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__capacity_critical: _TypeAlias = _typing.Literal["capacity_critical"]  # noqa: Y015
     _WhichOneofArgType__capacity_critical: _TypeAlias = _typing.Literal["_capacity_critical", b"_capacity_critical"]  # noqa: Y015
@@ -670,6 +684,8 @@ class AlertSettings(_message.Message):
     _WhichOneofArgType__max_cleared: _TypeAlias = _typing.Literal["_max_cleared", b"_max_cleared"]  # noqa: Y015
     _WhichOneofReturnType__max_kept_traps: _TypeAlias = _typing.Literal["max_kept_traps"]  # noqa: Y015
     _WhichOneofArgType__max_kept_traps: _TypeAlias = _typing.Literal["_max_kept_traps", b"_max_kept_traps"]  # noqa: Y015
+    _WhichOneofReturnType__missed_collections: _TypeAlias = _typing.Literal["missed_collections"]  # noqa: Y015
+    _WhichOneofArgType__missed_collections: _TypeAlias = _typing.Literal["_missed_collections", b"_missed_collections"]  # noqa: Y015
     _WhichOneofReturnType__sync_failures: _TypeAlias = _typing.Literal["sync_failures"]  # noqa: Y015
     _WhichOneofArgType__sync_failures: _TypeAlias = _typing.Literal["_sync_failures", b"_sync_failures"]  # noqa: Y015
     @_typing.overload
@@ -680,6 +696,8 @@ class AlertSettings(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_cleared) -> _WhichOneofReturnType__max_cleared | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_kept_traps) -> _WhichOneofReturnType__max_kept_traps | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__missed_collections) -> _WhichOneofReturnType__missed_collections | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sync_failures) -> _WhichOneofReturnType__sync_failures | None: ...
 

@@ -369,16 +369,32 @@ class ListForecastsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     STORAGE_ID_FIELD_NUMBER: _builtins.int
+    FULL_BEFORE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     storage_id: _builtins.str
     """Only of this storage. Empty: of all."""
+    page_size: _builtins.int
+    """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
+    page_token: _builtins.str
+    """The `next_page_token` of the page before. Every other field must be as in the
+    first call.
+    """
+    @_builtins.property
+    def full_before(self) -> _timestamp_pb2.Timestamp:
+        """Only what will likely be full before this time. Unset: whatever is known."""
+
     def __init__(
         self,
         *,
         storage_id: _builtins.str = ...,
+        full_before: _timestamp_pb2.Timestamp | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["full_before", b"full_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["storage_id", b"storage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["full_before", b"full_before", "page_size", b"page_size", "page_token", b"page_token", "storage_id", b"storage_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -460,11 +476,14 @@ Global___Forecast: _TypeAlias = Forecast  # noqa: Y015
 
 @_typing.final
 class ListForecastsResponse(_message.Message):
-    """The forecasts."""
+    """A page of forecasts."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FORECASTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty: there is none."""
     @_builtins.property
     def forecasts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Forecast]:
         """The forecasts, soonest full first."""
@@ -473,10 +492,11 @@ class ListForecastsResponse(_message.Message):
         self,
         *,
         forecasts: _abc.Iterable[Global___Forecast] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["forecasts", b"forecasts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forecasts", b"forecasts", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -516,12 +536,15 @@ class CollectionSettings(_message.Message):
     @_builtins.property
     def interval(self) -> _duration_pb2.Duration:
         """Time between two collections, 10 s to 1 day. Unset: the array's own, or 15
-        minutes.
+        minutes. Given as 0 s, that holds again.
         """
 
     @_builtins.property
     def kind_intervals(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """Kinds that are collected less often: seconds by kind, singular."""
+        """Kinds with a time of their own, such as heavy ones that are collected less often:
+        seconds by kind, singular, 10 to 86,400. Given as 0, the kind goes with the others
+        again. A kind must be one that has metrics.
+        """
 
     def __init__(
         self,
@@ -555,6 +578,8 @@ class KindCollection(_message.Message):
     ERROR_MSG_FIELD_NUMBER: _builtins.int
     GAPS_FIELD_NUMBER: _builtins.int
     INTERVAL_FIELD_NUMBER: _builtins.int
+    MISSED_WINDOWS_FIELD_NUMBER: _builtins.int
+    FAILING_SINCE_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """`storage`, or a resource kind in the singular."""
     points: _builtins.int
@@ -565,6 +590,10 @@ class KindCollection(_message.Message):
     """Why the last one failed: the error code's text."""
     error_msg: _builtins.str
     """Why it failed, in a sentence."""
+    missed_windows: _builtins.int
+    """Windows that passed since the collection began to fail; the alert
+    `delphis.collection_late` follows from it.
+    """
     @_builtins.property
     def watermark(self) -> _timestamp_pb2.Timestamp:
         """End of the newest window that was collected: everything before it is here, but for
@@ -585,6 +614,10 @@ class KindCollection(_message.Message):
     def interval(self) -> _duration_pb2.Duration:
         """Time between two collections."""
 
+    @_builtins.property
+    def failing_since(self) -> _timestamp_pb2.Timestamp:
+        """When it began to fail. Unset: it does not."""
+
     def __init__(
         self,
         *,
@@ -597,10 +630,12 @@ class KindCollection(_message.Message):
         error_msg: _builtins.str | None = ...,
         gaps: _abc.Iterable[Global___CollectionGap] | None = ...,
         interval: _duration_pb2.Duration | None = ...,
+        missed_windows: _builtins.int = ...,
+        failing_since: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_code", b"_error_code", "_error_msg", b"_error_msg", "error_code", b"error_code", "error_msg", b"error_msg", "interval", b"interval", "last_success_at", b"last_success_at", "watermark", b"watermark"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_code", b"_error_code", "_error_msg", b"_error_msg", "error_code", b"error_code", "error_msg", b"error_msg", "failing_since", b"failing_since", "interval", b"interval", "last_success_at", b"last_success_at", "watermark", b"watermark"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_code", b"_error_code", "_error_msg", b"_error_msg", "error_code", b"error_code", "error_msg", b"error_msg", "failures", b"failures", "gaps", b"gaps", "interval", b"interval", "kind", b"kind", "last_success_at", b"last_success_at", "points", b"points", "watermark", b"watermark"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_code", b"_error_code", "_error_msg", b"_error_msg", "error_code", b"error_code", "error_msg", b"error_msg", "failing_since", b"failing_since", "failures", b"failures", "gaps", b"gaps", "interval", b"interval", "kind", b"kind", "last_success_at", b"last_success_at", "missed_windows", b"missed_windows", "points", b"points", "watermark", b"watermark"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__error_code: _TypeAlias = _typing.Literal["error_code"]  # noqa: Y015
     _WhichOneofArgType__error_code: _TypeAlias = _typing.Literal["_error_code", b"_error_code"]  # noqa: Y015
@@ -612,6 +647,56 @@ class KindCollection(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error_msg) -> _WhichOneofReturnType__error_msg | None: ...
 
 Global___KindCollection: _TypeAlias = KindCollection  # noqa: Y015
+
+@_typing.final
+class RefusedMetric(_message.Message):
+    """Values of one metric that were not taken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    NATIVE_ID_FIELD_NUMBER: _builtins.int
+    EXAMPLE_FIELD_NUMBER: _builtins.int
+    LAST_AT_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """The kind, as the driver named it; at most 100 characters."""
+    metric: _builtins.str
+    """The metric, as the driver named it; at most 100 characters. Empty: of all, or of
+    too many to be told apart.
+    """
+    reason: _builtins.str
+    """Why: a key of `CollectionStatus.refused`."""
+    count: _builtins.int
+    """How many values."""
+    native_id: _builtins.str
+    """The array's id of a resource of which one of them was."""
+    example: _builtins.str
+    """One of them, or its time where that is what is wrong."""
+    @_builtins.property
+    def last_at(self) -> _timestamp_pb2.Timestamp:
+        """When the last one came."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        metric: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        count: _builtins.int = ...,
+        native_id: _builtins.str = ...,
+        example: _builtins.str = ...,
+        last_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_at", b"last_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "example", b"example", "kind", b"kind", "last_at", b"last_at", "metric", b"metric", "native_id", b"native_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefusedMetric: _TypeAlias = RefusedMetric  # noqa: Y015
 
 @_typing.final
 class CollectionGap(_message.Message):
@@ -682,6 +767,7 @@ class CollectionStatus(_message.Message):
     KINDS_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    REFUSED_METRICS_FIELD_NUMBER: _builtins.int
     storage_id: _builtins.str
     """Id of the storage."""
     supported: _builtins.bool
@@ -702,7 +788,9 @@ class CollectionStatus(_message.Message):
 
     @_builtins.property
     def kinds(self) -> _containers.RepeatedCompositeFieldContainer[Global___KindCollection]:
-        """Kind by kind."""
+        """Kind by kind. As long as the array did not say what it measures, and was asked in
+        vain, kind `storage` stands for all of it.
+        """
 
     @_builtins.property
     def refused(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
@@ -712,7 +800,13 @@ class CollectionStatus(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the driver says an operator should know, at most 20."""
+        """What an operator should know, of the driver's own words and of what it announces
+        that can't be, at most 20.
+        """
+
+    @_builtins.property
+    def refused_metrics(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusedMetric]:
+        """The same as `refused`, metric by metric: the 20 that came first."""
 
     def __init__(
         self,
@@ -726,10 +820,11 @@ class CollectionStatus(_message.Message):
         kinds: _abc.Iterable[Global___KindCollection] | None = ...,
         refused: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        refused_metrics: _abc.Iterable[Global___RefusedMetric] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_supported", b"_supported", "next_at", b"next_at", "retention", b"retention", "settings", b"settings", "supported", b"supported"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_supported", b"_supported", "is_historic", b"is_historic", "kinds", b"kinds", "next_at", b"next_at", "refused", b"refused", "retention", b"retention", "settings", b"settings", "storage_id", b"storage_id", "supported", b"supported", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_supported", b"_supported", "is_historic", b"is_historic", "kinds", b"kinds", "next_at", b"next_at", "refused", b"refused", "refused_metrics", b"refused_metrics", "retention", b"retention", "settings", b"settings", "storage_id", b"storage_id", "supported", b"supported", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__supported: _TypeAlias = _typing.Literal["supported"]  # noqa: Y015
     _WhichOneofArgType__supported: _TypeAlias = _typing.Literal["_supported", b"_supported"]  # noqa: Y015
@@ -767,19 +862,23 @@ class ListCollectionStatusesRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    MIN_MISSED_WINDOWS_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Items a page. 0: 1,000; more than 1,000 is taken as 1,000."""
     page_token: _builtins.str
     """The `next_page_token` of the page before."""
+    min_missed_windows: _builtins.int
+    """Only storages of which a kind missed so many windows or more. 0: all."""
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        min_missed_windows: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_missed_windows", b"min_missed_windows", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

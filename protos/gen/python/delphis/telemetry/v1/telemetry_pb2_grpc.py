@@ -99,11 +99,13 @@ class MetricServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListForecasts(self, request, context):
-        """Tells when pools and arrays will be full, soonest first.
+        """Tells when pools and arrays will be full, soonest first. What the newest sync no
+        longer found is not told.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | the page token is not ours | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

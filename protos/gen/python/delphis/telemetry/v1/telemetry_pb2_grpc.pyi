@@ -64,11 +64,13 @@ class MetricServiceStub:
     Values older than two intervals of their array are left out.
     """
     ListForecasts: _grpc.UnaryUnaryMultiCallable[_telemetry_pb2.ListForecastsRequest, _telemetry_pb2.ListForecastsResponse]
-    """Tells when pools and arrays will be full, soonest first.
+    """Tells when pools and arrays will be full, soonest first. What the newest sync no
+    longer found is not told.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | the page token is not ours | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     """
 
 @_typing.type_check_only
@@ -100,11 +102,13 @@ class MetricServiceAsyncStub(MetricServiceStub):
     Values older than two intervals of their array are left out.
     """
     ListForecasts: _aio.UnaryUnaryMultiCallable[_telemetry_pb2.ListForecastsRequest, _telemetry_pb2.ListForecastsResponse]  # type: ignore[assignment]
-    """Tells when pools and arrays will be full, soonest first.
+    """Tells when pools and arrays will be full, soonest first. What the newest sync no
+    longer found is not told.
 
     | condition | code | reason | what the caller does |
     |---|---|---|---|
     | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+    | the page token is not ours | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
     """
 
 class MetricServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -157,11 +161,13 @@ class MetricServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _telemetry_pb2.ListForecastsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_telemetry_pb2.ListForecastsResponse, _abc.Awaitable[_telemetry_pb2.ListForecastsResponse]]:
-        """Tells when pools and arrays will be full, soonest first.
+        """Tells when pools and arrays will be full, soonest first. What the newest sync no
+        longer found is not told.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
+        | the page token is not ours | INVALID_ARGUMENT | INVALID_PAGE_TOKEN | starts again |
         """
 
 def add_MetricServiceServicer_to_server(servicer: MetricServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
