@@ -8,12 +8,15 @@ here without a message of its own for each, since there are hundreds of thousand
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from delphis.sdk import metrics
 from services.telemetry.sinks.load import Load
+
+Bytes = NDArray[np.uint8]
 
 _ONE = b"\x0a"
 """Field 1, bytes that follow their length."""
@@ -26,66 +29,71 @@ _NUMBER = 0x10
 
 def request(loads: Sequence[Load]) -> tuple[bytes, int]:
     """The message, and how many samples it has. What is no number is left out, and so are series without any."""
-    parts: list[bytes] = []
+    parts: list[bytes | memoryview] = []
     count = 0
     for load in loads:
         count += _series(load, parts)
     return b"".join(parts), count
 
 
-def _series(load: Load, parts: list[bytes]) -> int:
+def _series(load: Load, parts: list[bytes | memoryview]) -> int:
     """Adds the series of a load; how many samples they have."""
     window = load.window
+    heads = [_label(b"__name__", metrics.catalogue()[name].exposed(window.kind).encode()) for name in window.metrics]
     tails = _tails(load)
-    times = window.times()
     # By metric, resource, time: bytes of one series lie together.
     values = np.ascontiguousarray(window.values.transpose(1, 2, 0))
+    samples = _samples(values, window.times())
     there = ~np.isnan(values)
-    encoded, size = _samples(values, times)
-    whole = bool(there.all())
-    buffer = encoded.tobytes()
-    length = size * window.steps
-    for metric, name in enumerate(window.metrics):
-        head = _label(b"__name__", metrics.catalogue()[name].exposed(window.kind).encode())
-        base = metric * len(tails) * length
-        if whole:
-            begins = {
-                size_of: b"".join((_ONE, _varint(len(head) + size_of + length), head))
-                for size_of in set(map(len, tails))
-            }
-            ends = range(base + length, base + length * (len(tails) + 1), length)
-            parts += [
-                begins[len(tail)] + tail + buffer[end - length : end] for tail, end in zip(tails, ends, strict=True)
-            ]
-            continue
-        some, full = there[metric].any(axis=1).tolist(), there[metric].all(axis=1).tolist()
-        for place, tail in enumerate(tails):
-            if not some[place]:
-                continue
-            begin = base + place * length
-            samples = buffer[begin : begin + length]
-            if not full[place]:
-                samples = encoded[metric, place][there[metric, place]].tobytes()
-            body = head + tail + samples
-            parts += (_ONE, _varint(len(body)), body)
+    if there.all():
+        _whole(heads, tails, samples, parts)
+        return int(values.size)
+    whole = there.all(axis=(0, 2))
+    _whole(heads, [tails[place] for place in np.flatnonzero(whole)], samples[:, whole], parts)
+    for place in np.flatnonzero(~whole & there.any(axis=(0, 2))).tolist():
+        for metric, head in enumerate(heads):
+            told = samples[metric, place][there[metric, place]].tobytes()
+            if told:
+                body = head + tails[place] + told
+                parts += (_ONE, _varint(len(body)), body)
     return int(np.count_nonzero(there))
 
 
-def _samples(values: NDArray[np.float64], times: NDArray[np.int64]) -> tuple[NDArray[np.uint8], int]:
-    """Samples with their field's head, by metric, resource and time, and the bytes of one."""
-    widths = {len(_varint(int(times[0]))), len(_varint(int(times[-1])))}
-    width = max(widths)  # a varint may be longer than it must
-    size = 2 + 1 + 8 + 1 + width
-    encoded = np.empty((*values.shape, size), dtype=np.uint8)
-    encoded[..., 0] = _TWO[0]
-    encoded[..., 1] = size - 2
-    encoded[..., 2] = _DOUBLE
-    encoded[..., 3:11] = values.astype("<f8").view(np.uint8).reshape(*values.shape, 8)
-    encoded[..., 11] = _NUMBER
-    for place in range(width):
-        more = 0x80 if place < width - 1 else 0
-        encoded[..., 12 + place] = ((times >> (7 * place)) & 0x7F | more).astype(np.uint8)
-    return encoded, size
+def _whole(heads: Sequence[bytes], tails: Sequence[bytes], samples: Bytes, parts: list[bytes | memoryview]) -> None:
+    """Adds series that have a sample for each time. Those whose labels are equally long differ nowhere in their
+    layout, so they are written together."""
+    alike: dict[int, list[int]] = {}
+    for place, tail in enumerate(tails):
+        alike.setdefault(len(tail), []).append(place)
+    for size, places in alike.items():
+        everywhere = len(places) == len(tails)
+        labels = np.frombuffer(b"".join(tails if everywhere else [tails[place] for place in places]), np.uint8)
+        told = (samples if everywhere else samples[:, places]).reshape(len(heads), len(places), -1)
+        for metric, head in enumerate(heads):
+            length = len(head) + size + told.shape[2]
+            before = np.frombuffer(b"".join((_ONE, _varint(length), head)), np.uint8)
+            behind = len(before) + size
+            series = np.empty((len(places), behind + told.shape[2]), np.uint8)
+            series[:, : len(before)] = before
+            series[:, len(before) : behind] = labels.reshape(-1, size)
+            series[:, behind:] = told[metric]
+            parts.append(series.data)
+
+
+def _samples(values: NDArray[np.float64], times: NDArray[np.int64]) -> Bytes:
+    """Samples with their field's head, by metric, resource, time and byte."""
+    # Of one length for all: a varint may be longer than it must.
+    width = max(len(_varint(int(times[0]))), len(_varint(int(times[-1]))))
+    size = 1 + 8 + 1 + width
+    layout = np.dtype([("head", "V3"), ("value", "<f8"), ("number", "u1"), ("time", f"V{width}")])
+    samples = np.empty(values.shape, layout)
+    samples["head"] = np.void(bytes((_TWO[0], size, _DOUBLE)))
+    samples["value"] = values
+    samples["number"] = _NUMBER
+    shifted = times[:, np.newaxis] >> 7 * np.arange(width) & 0x7F
+    shifted[:, :-1] |= 0x80
+    samples["time"] = shifted.astype(np.uint8).view(f"V{width}").reshape(-1)
+    return samples.view(np.uint8).reshape(*values.shape, layout.itemsize)
 
 
 def _tails(load: Load) -> list[bytes]:
@@ -99,10 +107,12 @@ def _tails(load: Load) -> list[bytes]:
             _label(b"vendor", _text(array.vendor)),
         )
     )
-    return [
-        b"".join((before, _label(b"resource_id", _text(id_)), _label(b"resource_name", _text(name)), behind))
-        for id_, name in zip(window.native_ids, load.names, strict=True)
-    ]
+    tails: list[bytes] = []
+    for id_, name in zip(window.native_ids, load.names, strict=True):
+        native, called = _text(id_), _text(name)
+        labels = (before, _opening(b"resource_id", len(native)), native)
+        tails.append(b"".join((*labels, _opening(b"resource_name", len(called)), called, behind)))
+    return tails
 
 
 def _text(value: str) -> bytes:
@@ -110,18 +120,19 @@ def _text(value: str) -> bytes:
 
 
 def _label(name: bytes, value: bytes) -> bytes:
-    """A label; one without a value is none, and is not sent."""
-    if not value:
+    return _opening(name, len(value)) + value
+
+
+@lru_cache(maxsize=4096)
+def _opening(name: bytes, length: int) -> bytes:
+    """A label up to its value, of which only the length matters. One without a value is none, and is not sent."""
+    if not length:
         return b""
-    body = b"".join((_ONE, _varint(len(name)), name, _TWO, _varint(len(value)), value))
-    return b"".join((_ONE, _varint(len(body)), body))
+    inner = b"".join((_ONE, _varint(len(name)), name, _TWO, _varint(length)))
+    return b"".join((_ONE, _varint(len(inner) + length), inner))
 
 
 def _varint(number: int) -> bytes:
-    if number < 0x80:
-        return bytes((number,))
-    if number < 0x4000:
-        return bytes((number & 0x7F | 0x80, number >> 7))
     parts = bytearray()
     while number > 0x7F:
         parts.append(number & 0x7F | 0x80)
