@@ -43,6 +43,8 @@ class _MetricSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MetricSo
     """The history of Delphis."""
     METRIC_SOURCE_PROMETHEUS: _MetricSource.ValueType  # 3
     """The Prometheus-compatible address."""
+    METRIC_SOURCE_BOTH: _MetricSource.ValueType  # 4
+    """Both."""
 
 class MetricSource(_MetricSource, metaclass=_MetricSourceEnumTypeWrapper):
     """Who answered a query."""
@@ -55,6 +57,8 @@ METRIC_SOURCE_HISTORY: MetricSource.ValueType  # 2
 """The history of Delphis."""
 METRIC_SOURCE_PROMETHEUS: MetricSource.ValueType  # 3
 """The Prometheus-compatible address."""
+METRIC_SOURCE_BOTH: MetricSource.ValueType  # 4
+"""Both."""
 Global___MetricSource: _TypeAlias = MetricSource  # noqa: Y015
 
 @_typing.final
@@ -301,6 +305,7 @@ class QueryMetricsResponse(_message.Message):
     SERIES_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     source: Global___MetricSource.ValueType
     """Who answered."""
     @_builtins.property
@@ -311,20 +316,67 @@ class QueryMetricsResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the caller should know: storages that are late, gaps. At most 20."""
 
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___MetricPart]:
+        """Who answered for which part, oldest first."""
+
     def __init__(
         self,
         *,
         series: _abc.Iterable[Global___MetricSeries] | None = ...,
         source: Global___MetricSource.ValueType = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        parts: _abc.Iterable[Global___MetricPart] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["series", b"series", "source", b"source", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parts", b"parts", "series", b"series", "source", b"source", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueryMetricsResponse: _TypeAlias = QueryMetricsResponse  # noqa: Y015
+
+@_typing.final
+class MetricPart(_message.Message):
+    """A part of what was asked for, and who has it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    BEGIN_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    BEYOND_HISTORY_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    source: Global___MetricSource.ValueType
+    """Who was asked."""
+    beyond_history: _builtins.bool
+    """Only the resources that the history has no place for, rather than all."""
+    problem: _builtins.str
+    """Why the part is missing. Empty: it is there."""
+    @_builtins.property
+    def begin_time(self) -> _timestamp_pb2.Timestamp:
+        """Begin."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """End, not in it."""
+
+    def __init__(
+        self,
+        *,
+        source: Global___MetricSource.ValueType = ...,
+        begin_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        beyond_history: _builtins.bool = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "end_time", b"end_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "beyond_history", b"beyond_history", "end_time", b"end_time", "problem", b"problem", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MetricPart: _TypeAlias = MetricPart  # noqa: Y015
 
 @_typing.final
 class ExportMetricsRequest(_message.Message):

@@ -73,16 +73,19 @@ class MetricServiceServicer(object):
         """Reads series of one kind: as they were collected, or in steps, over resources or
         alone, all or the top ones.
 
-        What is older than the history of Delphis is read from the Prometheus-compatible
-        address that was configured, if one was; `source` says who answered.
+        What the history of Delphis does not have is read from the Prometheus-compatible
+        address that was configured, if one was: what is older than a day, volumes beyond
+        the 50,000 series that the history keeps, and kinds that it does not keep. `source`
+        and `parts` say who answered for what. Where a part is missing and the rest is
+        there, the rest is answered, and `warnings` and `parts` say what is missing.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
         | a metric is unknown, or its kind has none of that name | INVALID_ARGUMENT | INVALID_INPUT | lists the metrics |
         | the times are none, or the wrong way round | INVALID_ARGUMENT | INVALID_INPUT | mends the named field |
-        | more than 1,000 series or 1,000,000 points would be answered | INVALID_ARGUMENT | QUERY_TOO_BROAD | asks for fewer series, larger steps or the top ones |
+        | more than 1,000 series or 1,000,000 points would be answered, or more would have to be read for it than is allowed | INVALID_ARGUMENT | QUERY_TOO_BROAD | asks for fewer series, larger steps or the top ones |
         | no storage has the id | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
-        | the time lies before the history, and no other source is configured, or it does not answer | UNAVAILABLE | METRIC_SOURCE_UNAVAILABLE | asks for a later time |
+        | the history has nothing of what is asked for, and no other source is configured, or it does not answer | UNAVAILABLE | METRIC_SOURCE_UNAVAILABLE | asks for a later time |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
