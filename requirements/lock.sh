@@ -18,9 +18,9 @@ lock() { # output, then inputs and options
 }
 
 # shellcheck disable=SC2086
-lock dev $projects --extra kafka --extra mysql --extra ssh --extra snmp requirements/dev.in "$@"
-lock app pyproject.toml --extra kafka --extra mysql --constraint requirements/dev.txt "$@"
-lock driver-host driver_host/pyproject.toml --extra ssh --extra snmp --constraint requirements/dev.txt "$@"
+lock dev $projects --extra kafka --extra mysql --extra ssh --extra snmp --extra tracing requirements/dev.in "$@"
+lock app pyproject.toml --extra kafka --extra mysql --extra tracing --constraint requirements/dev.txt "$@"
+lock driver-host driver_host/pyproject.toml --extra ssh --extra snmp --extra tracing --constraint requirements/dev.txt "$@"
 lock build requirements/build.in --constraint requirements/dev.txt "$@"
 lock protoc requirements/protoc.in "$@"
 lock protoc-plugin requirements/protoc-plugin.in "$@"
