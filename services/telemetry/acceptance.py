@@ -55,7 +55,7 @@ def accept(
         Windows of which no two have a sample of the same series and time: what a driver says twice, or out of order,
         counts once.
     """
-    like: dict[tuple[str, tuple[str, ...], int, int, int], list[Window]] = {}
+    like: dict[tuple[str, tuple[str, ...], int, int], list[Window]] = {}
     series: Counter[str] = Counter()
     told: dict[tuple[str, tuple[str, ...], str], int] = {}
     for batch in batches:
@@ -76,8 +76,8 @@ def accept(
             refusals.add("too_many_series", window.values.size)
             continue
         told.update(dict.fromkeys(lines, window.last + 1))
-        like.setdefault((window.kind, window.metrics, window.begin, window.step, window.steps), []).append(window)
-    return [joined(windows) for windows in like.values()]
+        like.setdefault((window.kind, window.metrics, window.step, window.begin % window.step), []).append(window)
+    return [window for windows in like.values() for window in joined(windows)]
 
 
 def _window(batch: MetricBatch, wanted: frozenset[str], refusals: Refusals) -> Window | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
+
+_MOST_EMPTY = 4
+"""So many times the room that their samples need may windows take that become one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,16 +69,31 @@ class Window:
         )
 
 
-def joined(windows: Sequence[Window]) -> Window:
-    """Windows that differ in their resources alone, as one."""
+def joined(windows: Sequence[Window]) -> list[Window]:
+    """Windows of the same kind, metrics, step and phase as one.
+
+    No two of them may have a sample of the same series and time. Where their times and resources differ so much that
+    one would be mostly empty, they stay apart.
+    """
     first = windows[0]
     if len(windows) == 1:
-        return first
-    return Window(
-        first.kind,
-        tuple(native_id for window in windows for native_id in window.native_ids),
-        first.metrics,
-        first.begin,
-        first.step,
-        np.concatenate([window.values for window in windows], axis=2),
-    )
+        return [first]
+    places = {native_id: place for place, native_id in enumerate(dict.fromkeys(_ids(windows)))}
+    begin, last = min(window.begin for window in windows), max(window.last for window in windows)
+    shape = ((last - begin) // first.step + 1, len(first.metrics), len(places))
+    size = sum(window.values.size for window in windows)
+    if math.prod(shape) > size * _MOST_EMPTY:
+        return list(windows)
+    if math.prod(shape) == size and all(window.steps == shape[0] for window in windows):
+        values = np.concatenate([window.values for window in windows], axis=2)
+    else:
+        values = np.full(shape, np.nan)
+        for window in windows:
+            row = (window.begin - begin) // first.step
+            columns = [places[native_id] for native_id in window.native_ids]
+            values[row : row + window.steps, :, columns] = window.values
+    return [Window(first.kind, tuple(places), first.metrics, begin, first.step, values)]
+
+
+def _ids(windows: Sequence[Window]) -> Iterator[str]:
+    return (native_id for window in windows for native_id in window.native_ids)

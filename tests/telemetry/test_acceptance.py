@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -92,11 +91,41 @@ def test_known_metrics_of_a_batch_are_kept() -> None:
     assert refused == {"unknown_metric": 2}
 
 
-@given(st.lists(st.tuples(st.integers(-5, 30), st.integers(1, 8), st.sampled_from([30, 60, 90])), max_size=6))
-def test_no_sample_is_taken_twice_or_from_another_time(parts: list[tuple[int, int, int]]) -> None:
-    batches = [_batch([1.0] * steps, ids=("a",), start=start, steps=steps, step=step) for start, steps, step in parts]
+_parts = st.tuples(
+    st.sets(st.sampled_from("abc"), min_size=1), st.integers(-5, 30), st.integers(1, 8), st.sampled_from([30, 60, 90])
+)
+
+
+@given(st.lists(_parts, max_size=6))
+def test_no_sample_is_taken_twice_or_from_another_time(parts: list[tuple[set[str], int, int, int]]) -> None:
+    batches = [
+        _batch([1.0] * steps * len(ids), ids=tuple(sorted(ids)), start=start, steps=steps, step=step)
+        for ids, start, steps, step in parts
+    ]
     taken, refused = _accept(*batches, begin=0, end=20)
-    times: list[Any] = [moment for window in taken for moment in window.times()]
-    assert len(set(times)) == len(times)
-    assert all(0 <= moment < 20 * MINUTE for moment in times)
-    assert len(times) + sum(refused.values()) == sum(steps for _, steps, _ in parts)
+    samples = [
+        (native_id, int(window.times()[row]))
+        for window in taken
+        for column, native_id in enumerate(window.native_ids)
+        for row in np.flatnonzero(~np.isnan(window.values[:, 0, column]))
+    ]
+    assert len(set(samples)) == len(samples)
+    assert all(0 <= moment < 20 * MINUTE for _, moment in samples)
+    assert len(samples) + sum(refused.values()) == sum(len(ids) * steps for ids, _, steps, _ in parts)
+    assert sum(window.values.size for window in taken) <= 4 * len(samples)
+
+
+def test_batches_that_differ_in_their_times_become_one() -> None:
+    early = _batch([1.0, 2.0, 3.0], ids=("a",), start=10, steps=3)
+    late = _batch([7.0, 8.0], ids=("b",), start=11, steps=2)
+    [window], _ = _accept(early, _batch([4.0], ids=("a",), start=13), late)
+    assert (window.native_ids, window.begin, window.steps) == (("a", "b"), 10 * MINUTE, 4)
+    nan = math.nan
+    expected = [[1.0, nan], [2.0, 7.0], [3.0, 8.0], [4.0, nan]]
+    assert np.array_equal(window.values[:, 0], expected, equal_nan=True)
+
+
+def test_batches_of_far_apart_times_stay_apart() -> None:
+    many = _batch([1.0] * 1000, ids=tuple(f"v{number}" for number in range(1000)), start=10)
+    taken, _ = _accept(many, _batch([1.0] * 500, ids=("a",), start=11, steps=500))
+    assert sorted(window.values.shape for window in taken) == [(1, 1, 1000), (500, 1, 1)]

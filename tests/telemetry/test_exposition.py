@@ -72,6 +72,23 @@ def test_the_newest_value_of_each_series_is_told() -> None:
     assert {key[2]: value for key, value in _samples(_text(latest)).items()} == {"a": 3.0, "b": 2.0}
 
 
+def test_windows_of_one_answer_hide_nothing_of_each_other_and_tell_nothing_twice() -> None:
+    latest = Latest()
+    late, early = _window([1.0, 2.0], ids=("a", "b"), begin=600_000), _window([3.0, 4.0], ids=("b", "c"), begin=540_000)
+    latest.take("s1", [late, early, _window([0.5], ids=("d",), metric="responseTime", begin=0)])
+    text = _text(latest)
+    assert {key[2]: value for key, value in _samples(text).items()} == {"a": 1.0, "b": 2.0, "c": 4.0, "d": 0.5}
+    assert sum(not line.startswith("#") for line in text.splitlines()) == 4
+
+
+def test_metrics_that_come_in_other_company_are_told_once() -> None:
+    latest = Latest()
+    latest.take("s1", [Window("volume", ("a",), ("iops", "throughput"), 0, 60_000, np.array([[[1.0], [2.0]]]))])
+    latest.take("s1", [Window("volume", ("a",), ("iops", "readIops"), 60_000, 60_000, np.array([[[3.0], [4.0]]]))])
+    values = sorted(line.split()[-1] for line in _text(latest).splitlines() if not line.startswith("#"))
+    assert values == ["2.0", "3.0", "4.0"]
+
+
 def test_series_without_a_value_and_arrays_that_are_gone_are_left_out() -> None:
     latest = Latest()
     latest.take("s1", [_window([math.nan, 1], ids=("a", "b"))])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -138,6 +140,31 @@ async def test_a_day_is_kept(store: Store) -> None:
     await store.write(lambda connection: recorder.forget_storage(connection, ARRAY))
     keeper.forget(ARRAY)
     assert await _read(store, "iops") == {}
+
+
+async def test_windows_of_the_same_times_and_blocks_hide_nothing_of_each_other(store: Store) -> None:
+    """An array that answers volume by volume has as many windows: of other lengths, of other begins."""
+    keeper = Recorder()
+    windows = [_window(("a",), 5, 4), _window(("b",), 5, 3), _window(("c",), 6, 3), _window(("d",), 6, 9)]
+    windows.append(Window("volume", ("e",), METRICS, 5 * MINUTE, 2 * MINUTE, _window(("e",), 5, 4).values))
+    await _record(store, keeper, *windows)
+    for begin, end in ((0, 100), (7, 9)):
+        expected = {
+            window.native_ids[0]: {
+                at // MINUTE: value
+                for at, value in zip(window.times().tolist(), window.values[:, 0, 0].tolist(), strict=True)
+                if begin <= at // MINUTE < end
+            }
+            for window in windows
+        }
+        assert await _read(store, "iops", begin=begin, end=end) == expected
+
+
+async def test_a_long_chunk_is_kept_until_a_day_after_its_end(store: Store) -> None:
+    await _record(store, Recorder(), _window(("a",), 0, 12 * 60))
+    for hour, there in ((35, True), (36, False)):
+        await store.write(partial(recorder.expire, now=hour * 60 * MINUTE))
+        assert bool(await _read(store, "iops")) is there
 
 
 _windows = st.lists(

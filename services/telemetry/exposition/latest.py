@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,21 +31,25 @@ class Latest:
     """Remembers them."""
 
     def __init__(self) -> None:
-        self._newest: dict[tuple[str, str, tuple[str, ...]], Newest] = {}
+        self._newest: dict[tuple[str, str], list[Newest]] = {}
+        """By array and kind; no series is in two of them."""
 
     def take(self, storage_id: str, windows: list[Window]) -> None:
-        """New points of an array."""
-        for window in windows:
-            key = (storage_id, window.kind, window.metrics)
-            known = self._newest.get(key)
-            if known is None or known.at <= window.last:
-                self._newest[key] = Newest(
-                    storage_id, window.kind, window.metrics, window.native_ids, _last(window), window.last
-                )
+        """New points of an array: of the metrics that they have, they take the place of all that was known."""
+        for kind in dict.fromkeys(window.kind for window in windows):
+            known = self._newest.get((storage_id, kind), [])
+            found: list[Newest] = []
+            told: dict[str, set[str]] = {}
+            for window in sorted(windows, key=lambda window: -window.last):
+                late = any(one.at > window.last and not set(window.metrics).isdisjoint(one.metrics) for one in known)
+                if window.kind == kind and not late:
+                    found.append(_newest(storage_id, window, told))
+            kept = (_without(one, told.keys()) for one in known)
+            self._newest[storage_id, kind] = [*found, *(one for one in kept if one.metrics)]
 
     def storage_ids(self) -> set[str]:
         """The arrays that values are known of."""
-        return {storage_id for storage_id, _, _ in self._newest}
+        return {storage_id for storage_id, _ in self._newest}
 
     def forget(self, storage_id: str) -> None:
         """The array is gone."""
@@ -54,9 +58,27 @@ class Latest:
 
     def of(self, kinds: frozenset[str] | None, storage_ids: frozenset[str] | None) -> Iterator[Newest]:
         """Those of some kinds and arrays, or of all."""
-        for (storage_id, kind, _), newest in self._newest.items():
+        for (storage_id, kind), newest in self._newest.items():
             if (kinds is None or kind in kinds) and (storage_ids is None or storage_id in storage_ids):
-                yield newest
+                yield from newest
+
+
+def _newest(storage_id: str, window: Window, told: dict[str, set[str]]) -> Newest:
+    """The newest values of a window, but for those of resources of which later windows told a metric; adds its own."""
+    values = _last(window)
+    for row, metric in enumerate(window.metrics):
+        others = told.setdefault(metric, set())
+        if others:
+            values[row, [native_id in others for native_id in window.native_ids]] = np.nan
+        others.update(window.native_ids[column] for column in np.flatnonzero(~np.isnan(values[row])))
+    return Newest(storage_id, window.kind, window.metrics, window.native_ids, values, window.last)
+
+
+def _without(known: Newest, metrics: Collection[str]) -> Newest:
+    rows = [row for row, metric in enumerate(known.metrics) if metric not in metrics]
+    if len(rows) == len(known.metrics):
+        return known
+    return replace(known, metrics=tuple(known.metrics[row] for row in rows), values=known.values[rows])
 
 
 def _last(window: Window) -> Values:

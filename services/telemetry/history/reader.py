@@ -29,6 +29,7 @@ _OF_BLOCK = statement(
         chunks.c.block == bindparam("block"),
         chunks.c.begin >= bindparam("first"),
         chunks.c.begin < bindparam("end"),
+        chunks.c.begin + chunks.c.step * chunks.c.steps > bindparam("begin"),
     )
     .order_by(chunks.c.begin)
 )
@@ -76,10 +77,8 @@ def grids(
         blocks.setdefault(slot // BLOCK, []).append((slot % BLOCK, native_id))
     for block, members in sorted(blocks.items()):
         members.sort()
-        rows = connection.all(
-            _OF_BLOCK,
-            {"storage_id": storage_id, "kind": kind, "block": block, "first": begin - _LONGEST_CHUNK, "end": end},
-        )
+        within = {"first": begin - _LONGEST_CHUNK, "begin": begin, "end": end}
+        rows = connection.all(_OF_BLOCK, {"storage_id": storage_id, "kind": kind, "block": block, **within})
         found = _grid(rows, metrics, begin, end, np.array([slot for slot, _ in members]))
         if found is not None:
             yield Grid(tuple(native_id for _, native_id in members), metrics, *found)
@@ -96,11 +95,12 @@ def _grid(
     for (packed, step, wide), same in alike.items():
         names = names_of(packed)
         shared = [(place, names.index(name)) for place, name in enumerate(metrics) if name in names]
-        times = _times(same, step)
-        within = (times >= begin) & (times < end)
-        if shared and within.any():
-            values = unpack(b"".join([row[5] for row in same]), len(names), wide=bool(wide))
-            parts.append((times[within], shared, values[:, :, columns][within]))
+        for some in _apart(same, step) if shared else ():
+            times = _times(some, step)
+            within = (times >= begin) & (times < end)
+            if within.any():
+                values = unpack(b"".join([row[5] for row in some]), len(names), wide=bool(wide))
+                parts.append((times[within], shared, values[:, :, columns][within]))
     if not parts:
         return None
     times = np.unique(np.concatenate([part[0] for part in parts]))
@@ -111,6 +111,12 @@ def _grid(
             told = values[:, index]
             grid[at, place] = np.where(np.isnan(told), grid[at, place], told)
     return times, grid
+
+
+def _apart(rows: list[Row], step: int) -> list[list[Row]]:
+    """Chunks of one step in lists of which none has a time twice: chunks of several windows may overlap."""
+    times = _times(rows, step)
+    return [rows] if bool((np.diff(times) > 0).all()) else [[row] for row in rows]
 
 
 def _times(rows: list[Row], step: int) -> Times:

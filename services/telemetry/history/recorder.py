@@ -12,7 +12,7 @@ from services.store.connection import Connection
 from services.store.statement import sql, statement
 from services.telemetry.history import slots
 from services.telemetry.history.chunk import BLOCK, is_wide, pack, packed_names
-from services.telemetry.history.slots import KindSlots
+from services.telemetry.history.slots import KindSlots, Places
 from services.telemetry.schema.history import chunks
 from services.telemetry.window import Window
 
@@ -25,14 +25,14 @@ _NEW = sql(
     "VALUES (:storage_id, :kind, :block, :metrics, :begin, :step, :steps, :wide, :numbers)",
     postgresql="INSERT INTO chunks (storage_id, kind, block, metrics, begin, step, steps, wide, numbers) "
     "VALUES (:storage_id, :kind, :block, :metrics, :begin, :step, :steps, :wide, :numbers) "
-    "ON CONFLICT (storage_id, kind, block, begin, metrics) DO UPDATE SET step = excluded.step, "
-    "steps = excluded.steps, wide = excluded.wide, numbers = excluded.numbers",
+    "ON CONFLICT (storage_id, kind, block, begin, metrics, step, steps) DO UPDATE SET wide = excluded.wide, "
+    "numbers = excluded.numbers",
 )
-_OLD = sql(
-    sqlite="DELETE FROM chunks WHERE no IN (SELECT no FROM chunks WHERE begin < :before ORDER BY begin LIMIT :count)",
-    postgresql="DELETE FROM chunks WHERE no IN (SELECT no FROM chunks WHERE begin < :before ORDER BY begin "
-    "LIMIT :count)",
+_EXPIRE = (
+    "DELETE FROM chunks WHERE no IN (SELECT no FROM chunks WHERE begin < :before AND begin + step * steps <= :before "
+    "ORDER BY begin LIMIT :count)"
 )
+_OLD = sql(sqlite=_EXPIRE, postgresql=_EXPIRE)
 _STORAGE = statement(delete(chunks).where(chunks.c.storage_id == bindparam("storage_id")))
 
 Key = tuple[bytes, str]
@@ -59,15 +59,18 @@ class Recorder:
         """Writes the windows of one array, inside a store's work. `committed` is to be told afterwards."""
         done = Recorded()
         rows: list[tuple[object, ...]] = []
-        for window in windows:
-            if window.kind not in KINDS:
-                done.left_out += window.values.size
+        for kind in dict.fromkeys(window.kind for window in windows):
+            told = [window for window in windows if window.kind == kind]
+            if kind not in KINDS:
+                done.left_out += sum(window.values.size for window in told)
                 continue
-            places = self._placed(connection, storage_id, window, done)
-            rows.extend(_rows(storage_id, window, places))
-            kept = int(np.count_nonzero(places.last_places >= 0))
-            done.points += kept * len(window.metrics) * window.steps
-            done.left_out += (len(window.native_ids) - kept) * len(window.metrics) * window.steps
+            known = self._placed(connection, (storage_id, kind), told, done)
+            for window in told:
+                places = known.places(window.native_ids)
+                rows.extend(_rows(storage_id, window, places))
+                kept = int(np.count_nonzero(places >= 0))
+                done.points += kept * len(window.metrics) * window.steps
+                done.left_out += (len(window.native_ids) - kept) * len(window.metrics) * window.steps
         connection.many(_NEW, rows)
         return done
 
@@ -80,14 +83,15 @@ class Recorder:
         for key in [key for key in self._places if key[0] == storage_id]:
             del self._places[key]
 
-    def _placed(self, connection: Connection, storage_id: bytes, window: Window, done: Recorded) -> KindSlots:
-        key = (storage_id, window.kind)
-        known = done.places.get(key) or self._places.get(key)
-        if known is None:
-            known = slots.load(connection, *key)
-        most = self._max_volume_series // len(window.metrics) if window.kind == "volume" else None
-        places = slots.placed(connection, known, storage_id, window.kind, window.native_ids, most, window.last)
-        done.places[key] = places
+    def _placed(self, connection: Connection, key: Key, windows: Sequence[Window], done: Recorded) -> KindSlots:
+        known = self._places.get(key) or slots.load(connection, *key)
+        ids = windows[0].native_ids
+        if len(windows) > 1:
+            ids = tuple(dict.fromkeys(native_id for window in windows for native_id in window.native_ids))
+        series = len({metric for window in windows for metric in window.metrics})
+        most = self._max_volume_series // series if key[1] == "volume" else None
+        at = max(window.last for window in windows)
+        places = done.places[key] = slots.placed(connection, known, *key, ids, most, at)
         return places
 
 
@@ -102,12 +106,12 @@ def expire(connection: Connection, now: int, *, count: int = 2000) -> bool:
     return connection.run(_OLD, {"before": now - slots.KEPT_MILLISECONDS, "count": count}) == count
 
 
-def _rows(storage_id: bytes, window: Window, places: KindSlots) -> list[tuple[object, ...]]:
+def _rows(storage_id: bytes, window: Window, places: Places) -> list[tuple[object, ...]]:
     """A row for each block of slots. Slots that this window says nothing of are NaN."""
-    kept = places.last_places >= 0
+    kept = places >= 0
     if not kept.any():
         return []
-    used = places.last_places[kept]
+    used = places[kept]
     width = (int(used.max()) // BLOCK + 1) * BLOCK
     in_order = len(used) == len(kept) and bool((used == np.arange(len(used))).all())
     if in_order and width == len(used):

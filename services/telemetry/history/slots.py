@@ -13,6 +13,8 @@ from services.store.connection import Connection
 from services.store.statement import statement
 from services.telemetry.schema.history import slots
 
+Places = NDArray[np.intp]
+
 KEPT_MILLISECONDS = 24 * 3600 * 1000
 """How long there are numbers."""
 
@@ -58,9 +60,15 @@ class KindSlots:
     gone: dict[str, int] = field(default_factory=dict)
     """Resources that the windows lack, and since when: they keep their places as long as there are numbers of them."""
     last: tuple[str, ...] = ()
-    """The resources of the last window, and"""
-    last_places: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    """The resources of the last windows, and"""
+    last_places: Places = field(default_factory=lambda: np.zeros(0, np.intp))
     """their slots: most windows have the same ones."""
+
+    def places(self, native_ids: tuple[str, ...]) -> Places:
+        """The slots of resources; -1 for one that has none."""
+        if native_ids == self.last:
+            return self.last_places
+        return np.array([self.of.get(native_id, -1) for native_id in native_ids], dtype=np.intp)
 
     def free(self, count: int) -> list[int]:
         """The lowest slots that nobody has."""
@@ -95,13 +103,14 @@ def placed(
     known: KindSlots,
     storage_id: bytes,
     kind: str,
-    native_ids: Sequence[str],
+    native_ids: tuple[str, ...],
     most: int | None,
     at: int,
 ) -> KindSlots:
-    """The places of a window's resources. Where `most` of the kind have one, over all arrays, no other gets one.
+    """The places of the resources of some windows. Where `most` of the kind have one, over all arrays, no other gets
+    one.
 
-    `at` is the window's time, by which places become free of which there are no numbers any more.
+    `at` is the windows' time, by which places become free of which there are no numbers any more.
     """
     overdue = [native_id for native_id, since in known.gone.items() if since < at - KEPT_MILLISECONDS]
     if known.last == native_ids and not overdue and (known.last_places >= 0).all():
@@ -135,8 +144,8 @@ def placed(
         ],
     )
     of.update(zip(new, given, strict=True))
-    places = np.array([of.get(native_id, -1) for native_id in native_ids], dtype=np.intp)
-    return KindSlots(of, gone, tuple(native_ids), places)
+    placed_now = KindSlots(of, gone)
+    return KindSlots(of, gone, native_ids, placed_now.places(native_ids))
 
 
 def forget_storage(connection: Connection, storage_id: bytes) -> None:

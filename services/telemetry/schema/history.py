@@ -45,6 +45,9 @@ Index(
     chunks.c.block,
     chunks.c.begin,
     chunks.c.metrics,
+    # An answer may have windows that differ in their steps alone.
+    chunks.c.step,
+    chunks.c.steps,
     unique=True,
 )
 Index("chunks_by_age", chunks.c.begin)

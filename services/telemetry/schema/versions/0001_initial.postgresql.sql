@@ -24,7 +24,7 @@ CREATE TABLE chunks (
 
 CREATE INDEX chunks_by_age ON chunks (begin);
 
-CREATE UNIQUE INDEX chunks_of_block ON chunks (storage_id, kind, block, begin, metrics);
+CREATE UNIQUE INDEX chunks_of_block ON chunks (storage_id, kind, block, begin, metrics, step, steps);
 
 CREATE TABLE collections (
     storage_id BYTEA NOT NULL,
