@@ -11,7 +11,10 @@ from services.store.connection import Connection
 from services.store.engine import Store
 from services.telemetry import journal
 from services.telemetry.acceptance import REASONS
-from services.telemetry.collection.collector import Collector
+from services.telemetry.collection import plan
+from services.telemetry.collection.announced import paces
+from services.telemetry.collection.collector import ALL, Collector
+from services.telemetry.collection.records import KindState
 from services.telemetry.sinks import records
 from services.telemetry.sinks.sinks import Sinks
 from services.values import times
@@ -27,10 +30,11 @@ def observe_collections(observer: Observer, fleet: Fleet, collector: Collector) 
         yield counter(
             "delphis_points_refused_total",
             "Values of arrays that were not taken, by reason.",
-            *of("reason", ((reason, collector.points_refused[reason]) for reason in REASONS)),
+            *of("reason", ((reason, collector.refused.counts[reason]) for reason in REASONS)),
         )
         yield gauge("delphis_collections_running", "Arrays that are asked just now.", Sample(collector.running))
         failing: list[Sample] = []
+        missed: list[Sample] = []
         for storage in fleet.all().values():
             labels = (
                 ("storage_id", storage.id),
@@ -38,9 +42,21 @@ def observe_collections(observer: Observer, fleet: Fleet, collector: Collector) 
                 ("vendor", storage.vendor),
                 ("model", storage.model),
             )
-            kinds = collector.known(storage.id).kinds
-            failing += [Sample(state.failures, (*labels, ("kind", kind))) for kind, state in sorted(kinds.items())]
+            collection = collector.known(storage.id)
+            measured = sorted(paces(collection).items())
+            states = {kind: (collection.kinds.get(kind, KindState()), pace.interval) for kind, pace in measured}
+            if collection.capabilities is None and ALL in collection.kinds:
+                states[ALL] = (collection.kinds[ALL], plan.DEFAULT_INTERVAL)
+            for kind, (state, interval) in states.items():
+                of_kind = (*labels, ("kind", kind))
+                failing.append(Sample(state.failures, of_kind))
+                missed.append(Sample(state.missed(interval), of_kind))
         yield gauge("delphis_collection_failures", "Collections in a row that failed, by array and kind.", *failing)
+        yield gauge(
+            "delphis_collection_missed_windows",
+            "Windows that passed since collections began to fail, by array and kind.",
+            *missed,
+        )
 
     observer.add(families)
 

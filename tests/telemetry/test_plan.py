@@ -7,7 +7,9 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.telemetry.collection.plan import Ask, Gap, Pace, due_at, next_ask, pace_interval
+from delphis.telemetry.v1 import telemetry_pb2
+from services.telemetry.collection.plan import Ask, Gap, Pace, due_at, is_ahead, missed, next_ask, pace_interval
+from services.telemetry.collection.records import KindState, gaps_of
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -47,10 +49,53 @@ def test_an_array_without_history_is_asked_once_an_interval() -> None:
 
 
 def test_intervals() -> None:
-    assert pace_interval(0, 0) == 15 * MINUTE
-    assert pace_interval(10_000, 0) == 10_000
-    assert pace_interval(10_000, MINUTE) == MINUTE
-    assert pace_interval(1, 0) == 10_000
+    assert pace_interval(0, 0, 0) == 15 * MINUTE
+    assert pace_interval(10_000, 0, HOUR) == 10_000
+    assert pace_interval(10_000, MINUTE, HOUR) == MINUTE
+    assert pace_interval(1, 0, HOUR) == 10_000
+
+
+def test_an_array_that_forgets_soon_is_asked_sooner_unless_an_operator_wants_otherwise() -> None:
+    assert pace_interval(0, 0, 10 * MINUTE) == 5 * MINUTE
+    assert pace_interval(HOUR, 0, 10 * MINUTE) == HOUR
+    assert pace_interval(0, 0, 1) == 10_000
+
+
+def test_an_array_that_forgets_faster_than_it_is_asked_is_asked_all_the_same() -> None:
+    forgetful = Pace(15 * MINUTE, historic=True, retention=MINUTE)
+    for now in range(90 * MINUTE, 105 * MINUTE, 10_000):
+        ask = next_ask(forgetful, 75 * MINUTE, now)
+        assert ask is not None, now
+        assert ask.end == 90 * MINUTE
+        assert ask.begin >= 75 * MINUTE
+
+
+def test_missed_windows_are_those_in_which_it_failed() -> None:
+    first = 100 * MINUTE
+    assert [missed(15 * MINUTE, first, at * MINUTE) for at in (100, 104, 105, 119, 120, 150)] == [1, 1, 2, 2, 3, 5]
+    assert missed(15 * MINUTE, first, 0) == 1
+
+
+def test_a_clock_that_was_set_back_is_noticed() -> None:
+    now = 100 * MINUTE
+    assert not is_ahead(HISTORIC, 104 * MINUTE, now)
+    assert is_ahead(HISTORIC, 106 * MINUTE, now)
+    assert not is_ahead(LATEST, 120 * MINUTE, now)
+    assert is_ahead(LATEST, 121 * MINUTE, now)
+
+
+def test_after_a_clock_was_set_back_the_newest_sample_is_where_it_goes_on() -> None:
+    told = telemetry_pb2.KindCollection()
+    for begin, end in ((10, 20), (80, 3000)):
+        gap = told.gaps.add(reason="x")
+        gap.begin_time.FromMilliseconds(begin * MINUTE)
+        gap.end_time.FromMilliseconds(end * MINUTE)
+    state = KindState(watermark=3000 * MINUTE, newest=79 * MINUTE, gaps=told.SerializeToString())
+    back = state.set_back(100 * MINUTE)
+    assert (back.watermark, back.newest) == (79 * MINUTE + 1, 79 * MINUTE)
+    assert [gap.end_time.ToMilliseconds() for gap in gaps_of(back)] == [20 * MINUTE]
+    ahead = KindState(watermark=3000 * MINUTE, newest=2999 * MINUTE).set_back(100 * MINUTE)
+    assert (ahead.watermark, ahead.newest) == (0, 0)
 
 
 def test_a_failed_window_is_tried_again_soon_then_less_often() -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
+from delphis.sdk import metrics
 from delphis.telemetry.v1 import telemetry_pb2 as pb
-from services.calls.errors import CallError, invalid
+from services.calls.errors import CallError, invalid, reasons
 from services.calls.method import Call, Method, methods_of, unary
 from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage
 from services.telemetry.api.metric_service import require
 from services.telemetry.collection import plan
-from services.telemetry.collection.collector import Collector, paces
-from services.telemetry.collection.records import KindState, gaps_of
+from services.telemetry.collection.announced import paces, problems, retention
+from services.telemetry.collection.collector import ALL, Collector
+from services.telemetry.collection.records import Collection, KindState, gaps_of
 from services.values import times
 
 MAX_PAGE = 1000
+MAX_WARNINGS = 20
 
 
 class CollectionService:
@@ -43,20 +47,22 @@ class CollectionService:
     async def _list(self, request: pb.ListCollectionStatusesRequest, _: Call) -> pb.ListCollectionStatusesResponse:
         if request.page_size < 0:
             raise invalid("page_size", "It must not be negative.")
+        if request.min_missed_windows < 0:
+            raise invalid("min_missed_windows", "It must not be negative.")
         size = min(request.page_size or MAX_PAGE, MAX_PAGE)
         order = sorted(self._fleet.all().values(), key=lambda storage: (-self._failures(storage), storage.id))
-        ids = [storage.id for storage in order]
-        begin = 0
         if request.page_token:
+            ids = [storage.id for storage in order]
             token = request.page_token.removeprefix("after:")
             if token not in ids:
                 raise CallError("INVALID_PAGE_TOKEN", "The page token is none of this list. Start again.", metadata={})
-            begin = ids.index(token) + 1
-        page = order[begin : begin + size]
-        more = begin + size < len(order)
+            del order[: ids.index(token) + 1]
+        wanted = (storage for storage in order if self._missed(storage) >= request.min_missed_windows)
+        page = list(islice(wanted, size + 1))
+        more = len(page) > size
         return pb.ListCollectionStatusesResponse(
-            collections=[self._shown(storage) for storage in page],
-            next_page_token=f"after:{page[-1].id}" if more and page else "",
+            collections=[self._shown(storage) for storage in page[:size]],
+            next_page_token=f"after:{page[size - 1].id}" if more else "",
         )
 
     async def _update(self, request: pb.UpdateCollectionRequest, _: Call) -> pb.CollectionStatus:
@@ -66,12 +72,21 @@ class CollectionService:
         settings.CopyFrom(self._collector.known(storage.id).settings)
         if given.HasField("interval"):
             least, most = plan.LEAST_INTERVAL * 1000, plan.MOST_INTERVAL * 1000
-            times.of_duration("interval", given.interval, least=least, most=most)
-            settings.interval.CopyFrom(given.interval)
+            if given.interval.seconds or given.interval.nanos:
+                times.of_duration("interval", given.interval, least=least, most=most)
+                settings.interval.CopyFrom(given.interval)
+            else:
+                settings.ClearField("interval")
         for kind, seconds in given.kind_intervals.items():
-            if not plan.LEAST_INTERVAL <= seconds * 1000 <= plan.MOST_INTERVAL:
-                raise invalid(f"kind_intervals.{kind[:100]}", "It must be 10 to 86,400 seconds.")
-            settings.kind_intervals[kind] = seconds
+            if not metrics.of_kind(kind):
+                raise invalid(
+                    f"kind_intervals.{kind[:100]}", "No kind of this name has metrics. Name one such as disk."
+                )
+            if seconds and not plan.LEAST_INTERVAL <= seconds * 1000 <= plan.MOST_INTERVAL:
+                raise invalid(f"kind_intervals.{kind}", "It must be 10 to 86,400 seconds; 0: as the others.")
+            settings.kind_intervals.pop(kind, None)
+            if seconds:
+                settings.kind_intervals[kind] = seconds
         if given.HasField("off"):
             settings.off = given.off
         await self._collector.set(storage.id, settings)
@@ -90,28 +105,55 @@ class CollectionService:
         return pb.CollectNowResponse()
 
     def _failures(self, storage: Storage) -> int:
-        return max((state.failures for state in self._collector.known(storage.id).kinds.values()), default=0)
+        if self._collector.known(storage.id).settings.off:
+            return 0
+        return max((state.failures for _, state, _ in self._kinds(storage)), default=0)
+
+    def _missed(self, storage: Storage) -> int:
+        if self._collector.known(storage.id).settings.off:
+            return 0
+        return max((state.missed(interval) for _, state, interval in self._kinds(storage)), default=0)
+
+    def _kinds(self, storage: Storage) -> Iterator[tuple[str, KindState, int]]:
+        """The kinds that the array measures, how far they are, and their intervals."""
+        collection = self._collector.known(storage.id)
+        if collection.capabilities is None:
+            asked = collection.kinds.get(ALL)
+            if asked is not None and asked.failures:
+                yield ALL, asked, plan.DEFAULT_INTERVAL
+        for kind, pace in sorted(paces(collection).items()):
+            yield kind, collection.kinds.get(kind, KindState()), pace.interval
 
     def _shown(self, storage: Storage) -> pb.CollectionStatus:
         collection = self._collector.known(storage.id)
+        refused = self._collector.refused.of(storage.id)
         shown = pb.CollectionStatus(
             storage_id=storage.id,
             settings=collection.settings,
-            refused=self._collector.refused(storage.id),
-            warnings=self._collector.warnings(storage.id),
+            refused=refused.counts,
+            warnings=self._warnings(storage, collection),
         )
+        for one in refused.named.values():
+            named = shown.refused_metrics.add(
+                kind=one.kind, metric=one.metric, reason=one.reason, count=one.count, native_id=one.native_id
+            )
+            named.example = one.example
+            named.last_at.FromMicroseconds(one.last_at)
         told = collection.capabilities
         if told is not None:
             shown.supported = bool(told.resource_metrics)
             shown.is_historic = told.is_historic
-            if told.HasField("retention"):
-                shown.retention.CopyFrom(told.retention)
+            if told.HasField("retention") and told.is_historic:
+                shown.retention.FromMilliseconds(retention(told))
         next_at = self._collector.next_at(storage)
         if next_at is not None:
             shown.next_at.FromMilliseconds(next_at)
-        for kind, pace in sorted(paces(collection).items()):
-            self._show(kind, collection.kinds.get(kind, KindState()), pace.interval, shown.kinds.add())
+        for kind, state, interval in self._kinds(storage):
+            self._show(kind, state, interval, shown.kinds.add())
         return shown
+
+    def _warnings(self, storage: Storage, collection: Collection) -> list[str]:
+        return [*self._collector.warnings(storage.id), *problems(collection)][:MAX_WARNINGS]
 
     def _show(self, kind: str, state: KindState, interval: int, shown: pb.KindCollection) -> None:
         shown.kind, shown.points, shown.failures = kind, state.points, state.failures
@@ -121,5 +163,9 @@ class CollectionService:
         if state.last_success_at:
             shown.last_success_at.FromMicroseconds(state.last_success_at)
         if state.failures:
-            shown.error_code, shown.error_msg = state.error_code, state.error_msg
+            known = reasons().get(state.error_code)
+            shown.error_code = state.error_code if known is None else known.text
+            shown.error_msg = state.error_msg
+            shown.missed_windows = state.missed(interval)
+            shown.failing_since.FromMicroseconds(state.failing_since)
         shown.gaps.extend(gaps_of(state))

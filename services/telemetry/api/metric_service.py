@@ -15,7 +15,8 @@ from services.calls.method import Call, Method, methods_of, stream, unary
 from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage
 from services.store.engine import Store
-from services.telemetry.collection.collector import Collector, paces
+from services.telemetry.collection.announced import paces
+from services.telemetry.collection.collector import Collector
 from services.telemetry.exposition.formats import negotiated
 from services.telemetry.exposition.latest import Latest, Names, Newest
 from services.telemetry.exposition.text import Array, write

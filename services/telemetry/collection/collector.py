@@ -6,14 +6,13 @@ import asyncio
 import logging
 import random
 import zlib
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from delphis.telemetry.v1 import telemetry_pb2
-from delphis.type.v1 import metric_pb2, storage_pb2
+from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError
 from services.fleet.core import Core
 from services.fleet.fleet import Fleet
@@ -23,9 +22,11 @@ from services.store.engine import Store
 from services.store.errors import StoreFault
 from services.telemetry import journal
 from services.telemetry.collection import plan, records
-from services.telemetry.collection.plan import Ask, Pace
+from services.telemetry.collection.announced import paces, usable
+from services.telemetry.collection.plan import CLOCK_SKEW, Ask, Pace
 from services.telemetry.collection.reading import read_capabilities, read_newest, read_points
 from services.telemetry.collection.records import Collection, KindState
+from services.telemetry.collection.refused import RefusedValues
 from services.telemetry.forecast import days
 from services.telemetry.history.recorder import Recorded, Recorder
 from services.telemetry.history.recorder import forget_storage as forget_history
@@ -40,13 +41,13 @@ APART_SECONDS, SPREAD_SECONDS = 0.1, 30.0
 """After a start, and in each interval, the arrays are asked one after another: so far apart, all within this time."""
 RETRY_SECONDS = 30.0
 IDLE_SECONDS = 5.0
-CAPABILITIES_SECONDS = 6 * 3600
-"""What an array measures is asked again this often."""
+CAPABILITIES_SECONDS, CAPABILITIES_AGAIN_SECONDS = 6 * 3600, 900
+"""What an array measures is asked again this often, and where it did not say."""
+ALL = "storage"
+"""Stands for all kinds as long as an array did not say what it measures."""
 WINDOWS_A_RUN = 8
 """So many windows of an array are caught up before others have their turn."""
 _STALE_MILLISECONDS = 3600 * 1000
-_CLOCK_SKEW = 5 * 60 * 1000
-"""A sample may be of a time that is so far in the future: clocks differ."""
 
 Took = Callable[[Storage, list[Window]], None]
 
@@ -64,9 +65,10 @@ class Collector:
         self._collections: dict[str, Collection] = {}
         self.points_taken = 0
         """Since the start, of all arrays."""
-        self.points_refused: Counter[str] = Counter()
-        """The same, by reason."""
-        self._refused: dict[str, Counter[str]] = {}
+        self.refused = RefusedValues()
+        self._longest: dict[str, int] = {}
+        """Windows of arrays that tell too much at once, in milliseconds."""
+        self._hurried: set[str] = set()
         self._warnings: dict[str, list[str]] = {}
         self._not_before: dict[str, float] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -107,10 +109,6 @@ class Collector:
         found = (one for one in told.resource_metrics if one.kind == kind) if told is not None else ()
         return frozenset(metric.name for one in found for metric in one.metrics)
 
-    def refused(self, storage_id: str) -> Counter[str]:
-        """Values of an array that were not taken, by reason."""
-        return self._refused.get(storage_id, Counter())
-
     def warnings(self, storage_id: str) -> list[str]:
         """What its driver said last."""
         return self._warnings.get(storage_id, [])
@@ -120,13 +118,17 @@ class Collector:
         collection = self.known(storage.id)
         if storage.paused or collection.settings.off:
             return None
+        now = times.now() // 1000
+        not_before = int(self._not_before.get(storage.id, 0) * 1000)
+        if not_before > now + plan.DEFAULT_INTERVAL + CLOCK_SKEW:  # the clock was set back
+            not_before = 0
         if collection.capabilities is None:
-            return int(self._not_before.get(storage.id, 0) * 1000)
+            return not_before
         dues = [
-            self._due(storage, pace, collection.kinds.get(kind, KindState()))
+            self._due(storage, pace, self._state(storage, collection, kind, pace, now))
             for kind, pace in paces(collection).items()
         ]
-        return max(min(dues), int(self._not_before.get(storage.id, 0) * 1000)) if dues else None
+        return max(min(dues), not_before) if dues else None
 
     async def set(self, storage_id: str, settings: telemetry_pb2.CollectionSettings) -> None:
         """Changes how an array is collected. StoreFault where that can't be kept."""
@@ -137,13 +139,23 @@ class Collector:
     def want(self, storage_id: str) -> None:
         """Collects soon."""
         self._not_before.pop(storage_id, None)
-        collection = self.known(storage_id)
-        collection.asked_at = 0
-        for kind, state in collection.kinds.items():
-            collection.kinds[kind] = replace(state, failed_at=0)
+        self.known(storage_id).asked_at = 0
+        self._hurried.add(storage_id)
         self._wake.set()
 
+    def _state(self, storage: Storage, collection: Collection, kind: str, pace: Pace, now: int) -> KindState:
+        """How far a kind is. Where that lies in the future a clock was set back: the collection goes on from now."""
+        state = collection.kinds.get(kind, KindState())
+        if plan.is_ahead(pace, state.watermark, now):
+            log.warning("a clock was set back: %s of %s is collected from now on again", kind, storage.id)
+            state = collection.kinds[kind] = state.set_back(now)
+        if state.failed_at // 1000 > now + CLOCK_SKEW:
+            state = collection.kinds[kind] = replace(state, failed_at=now * 1000, failing_since=now * 1000)
+        return state
+
     def _due(self, storage: Storage, pace: Pace, state: KindState) -> int:
+        if state.failures and storage.id in self._hurried:
+            return 0
         spread = min(pace.interval, int(min(SPREAD_SECONDS, APART_SECONDS * len(self._fleet.all())) * 1000))
         offset = zlib.crc32(storage.id.encode()) % max(spread, 1)
         return plan.due_at(pace, state.watermark, state.failures, state.failed_at // 1000, offset)
@@ -191,7 +203,9 @@ class Collector:
                 log.error("the metrics of %s, which was removed, can't be removed: %s", storage_id, fault)
                 continue
             self._recorder.forget(key)
-            for known in (self._collections, self._refused, self._warnings, self._not_before):
+            self.refused.forget(storage_id)
+            self._hurried.discard(storage_id)
+            for known in (self._collections, self._warnings, self._not_before, self._longest):
                 known.pop(storage_id, None)
 
     def _begin(self, storage: Storage) -> None:
@@ -210,38 +224,64 @@ class Collector:
     async def _collect(self, storage: Storage) -> None:
         async with self._gate:
             collection = self.known(storage.id)
-            try:
-                await self._learn(storage, collection)
-            except CallError as error:
-                self._not_before[storage.id] = times.now() / times.SECOND + RETRY_SECONDS
-                self._warnings[storage.id] = [f"The array does not say what it measures: {error.message}"]
+            if not await self._learn(storage, collection):
                 return
             self._not_before.pop(storage.id, None)
-            for _ in range(WINDOWS_A_RUN):
-                asked = self._asks(storage, collection)
-                if not asked:
-                    return
-                for (begin, end), kinds in asked.items():
-                    if not await self._window(storage, collection, begin, end, kinds):
+            try:
+                for run in range(WINDOWS_A_RUN):
+                    asked = self._asks(storage, collection)
+                    if not asked:
+                        if run == 0:  # its interval was changed, so that no window ended yet
+                            self._not_before[storage.id] = times.now() / times.SECOND + RETRY_SECONDS
                         return
+                    for (begin, end), kinds in asked.items():
+                        if not await self._window(storage, collection, begin, end, kinds):
+                            return
+            finally:
+                self._hurried.discard(storage.id)
 
-    async def _learn(self, storage: Storage, collection: Collection) -> None:
+    async def _learn(self, storage: Storage, collection: Collection) -> bool:
+        """Asks what the array measures where it is time to; whether that is known."""
         now = times.now()
-        if collection.capabilities is not None and now - collection.asked_at < CAPABILITIES_SECONDS * times.SECOND:
-            return
-        told = await read_capabilities(self._core, storage.id)
-        await self._store.write(lambda c: records.save_capabilities(c, UUID(storage.id).bytes, told, now))
+        if collection.capabilities is not None and 0 <= now - collection.asked_at < CAPABILITIES_SECONDS * times.SECOND:
+            return True
+        key = UUID(storage.id).bytes
+        try:
+            told = await read_capabilities(self._core, storage.id)
+        except CallError as error:
+            if collection.capabilities is not None:  # as it was before
+                collection.asked_at = now - (CAPABILITIES_SECONDS - CAPABILITIES_AGAIN_SECONDS) * times.SECOND
+                return True
+            state = collection.kinds.get(ALL, KindState())
+            state = state.failed(times.now(), error.reason, error.message, since=now)
+            wait = plan.retry_after(state.failures, plan.DEFAULT_INTERVAL) / 1000
+            self._not_before[storage.id] = times.now() / times.SECOND + wait
+            self._warnings[storage.id] = [f"The array does not say what it measures: {error.message}"]
+            await self._keep_failures(storage, collection, {ALL: state})
+            return False
+
+        def work(connection: Connection) -> None:
+            records.save_capabilities(connection, key, told, now)
+
+        try:
+            await self._store.write(work)
+        except StoreFault as fault:
+            log.error("what %s measures can't be stored, and is asked again after a start: %s", storage.id, fault)
+        before = collection.kinds.get(ALL)
+        if collection.capabilities is None and before is not None:  # that it did not say holds nothing up any longer
+            collection.kinds[ALL] = replace(before, failed_at=0)
         collection.capabilities, collection.asked_at = told, now
+        return True
 
     def _asks(self, storage: Storage, collection: Collection) -> dict[tuple[int, int], dict[str, Ask]]:
         """The windows that are due, with the kinds that are asked for together."""
         now = times.now() // 1000
         asked: dict[tuple[int, int], dict[str, Ask]] = {}
         for kind, pace in paces(collection).items():
-            state = collection.kinds.get(kind, KindState())
+            state = self._state(storage, collection, kind, pace, now)
             if self._due(storage, pace, state) > now:
                 continue
-            ask = plan.next_ask(pace, state.watermark, now)
+            ask = plan.next_ask(pace, state.watermark, now, longest=self._longest.get(storage.id, plan.LONGEST_WINDOW))
             if ask is not None:
                 asked.setdefault((ask.begin, ask.end), {})[kind] = ask
         return asked
@@ -252,9 +292,10 @@ class Collector:
         """Collects some kinds; whether the array can be asked for more at once."""
         assert collection.capabilities is not None
         historic = collection.capabilities.is_historic
+        since = times.now()
         began = {kind: collection.kinds.get(kind, KindState()).with_gap(asks[kind].gap) for kind in asks}
         try:
-            beyond = times.now() // 1000 + _CLOCK_SKEW
+            beyond = times.now() // 1000 + CLOCK_SKEW
             if historic:
                 newest = await read_newest(self._core, storage.id)
                 if newest is not None and newest < end:
@@ -262,14 +303,17 @@ class Collector:
                 beyond = end
             if end <= begin:
                 return self._has_nothing_new(storage, begin)
-            wanted = [one for one in collection.capabilities.resource_metrics if one.kind in asks]
+            wanted = [one for one in usable(collection.capabilities) if one.kind in asks]
             reading = await read_points(self._core, storage.id, wanted, begin, beyond)
             if not reading.complete:
                 raise CallError("BAD_RESPONSE", "The answer broke off before it was complete.")
         except CallError as error:
-            failed = {kind: state.failed(times.now(), error.reason, error.message) for kind, state in began.items()}
-            await self._commit(storage, collection, failed, [])
+            at = times.now()
+            failed = {kind: state.failed(at, error.reason, error.message, since=since) for kind, state in began.items()}
+            await self._keep_failures(storage, collection, failed)
             return False
+        if reading.overflowed and self._shorten(storage, end - begin, paces(collection), asks):
+            return True
         # An array without history may tell the same sample twice.
         new = reading.windows if historic else _after(reading.windows, began, beyond)
         at = times.now()
@@ -279,8 +323,7 @@ class Collector:
         }
         if not await self._commit(storage, collection, states, new):
             return False
-        self._refused.setdefault(storage.id, Counter()).update(reading.refusals.counts)
-        self.points_refused.update(reading.refusals.counts)
+        self.refused.add(storage, reading.refusals)
         self.points_taken += sum(window.values.size for window in new)
         self._warnings[storage.id] = reading.warnings
         return True
@@ -291,6 +334,19 @@ class Collector:
             raise CallError("INVALID_RESULTS", f"The array has had no new samples since {_shown(since)}.")
         self._not_before[storage.id] = times.now() / times.SECOND + RETRY_SECONDS
         return False
+
+    def _shorten(self, storage: Storage, length: int, known: dict[str, Pace], asks: dict[str, Ask]) -> bool:
+        """Has less asked for at once; False where that is not possible: what is too much is refused then."""
+        least = max(known[kind].interval for kind in asks)
+        if length <= least:
+            return False
+        self._longest[storage.id] = max(length // 2, least)
+        return True
+
+    async def _keep_failures(self, storage: Storage, collection: Collection, states: dict[str, KindState]) -> None:
+        """Windows that failed. That much is known even where it can't be stored."""
+        if not await self._commit(storage, collection, states, []):
+            collection.kinds.update(states)
 
     async def _commit(
         self, storage: Storage, collection: Collection, states: dict[str, KindState], windows: Sequence[Window]
@@ -309,35 +365,17 @@ class Collector:
             recorded = await self._store.write(work, bulk=sum(window.values.size for window in windows) > 50_000)
         except StoreFault as fault:
             log.error("the points of %s can't be stored, and are collected again: %s", storage.id, fault)
-            self._not_before[storage.id] = times.now() / times.SECOND + RETRY_SECONDS
+            message = f"What was collected can't be stored, and is collected again: {fault}"
+            for kind in states:
+                before = collection.kinds.get(kind, KindState())
+                collection.kinds[kind] = before.failed(at, "STORE_FAULT", message, since=at)
+            self._not_before[storage.id] = at / times.SECOND + RETRY_SECONDS
             return False
         self._recorder.committed(recorded)
         collection.kinds.update(states)
         if windows:
             self._took(storage, list(windows))
         return True
-
-
-def paces(collection: Collection) -> dict[str, Pace]:
-    """How each kind that the array measures is collected."""
-    told, settings = collection.capabilities, collection.settings
-    if told is None:
-        return {}
-    wanted = settings.interval.ToMilliseconds() if settings.HasField("interval") else 0
-    retention = told.retention.ToMilliseconds() if told.HasField("retention") else plan.DEFAULT_RETENTION
-    return {
-        one.kind: Pace(
-            plan.pace_interval(settings.kind_intervals.get(one.kind, 0) * 1000 or wanted, _sampling(one)),
-            told.is_historic,
-            retention,
-        )
-        for one in told.resource_metrics
-        if one.metrics
-    }
-
-
-def _sampling(measured: metric_pb2.ResourceMetrics) -> int:
-    return measured.interval.ToMilliseconds() if measured.HasField("interval") else 0
 
 
 def _after(windows: Sequence[Window], states: dict[str, KindState], end: int) -> list[Window]:

@@ -21,6 +21,8 @@ _RETRY_FIRST = 30 * 1000
 
 NO_HISTORY = "The array keeps no samples, and was not asked in this time."
 TOO_LATE = "The array no longer had the samples of this time when it answered again."
+CLOCK_SKEW = 5 * 60 * 1000
+"""Clocks differ by so much and are still taken for right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +58,24 @@ class Ask:
     """What is lost, whether the call succeeds or not."""
 
 
-def pace_interval(wanted: int, sampled: int) -> int:
+def pace_interval(wanted: int, sampled: int, retention: int) -> int:
     """The time between two collections, of what is wanted (0: the default) and the array's own sampling (0: unknown).
 
-    Asking more often than the array samples gives nothing.
+    Asking more often than the array samples gives nothing, and less often than it forgets (0: it keeps nothing) loses
+    some: that has to be wanted.
     """
-    return min(max(wanted or DEFAULT_INTERVAL, sampled, LEAST_INTERVAL), MOST_INTERVAL)
+    default = min(DEFAULT_INTERVAL, retention // 2) if retention else DEFAULT_INTERVAL
+    return min(max(wanted or default, sampled, LEAST_INTERVAL), MOST_INTERVAL)
 
 
-def next_ask(pace: Pace, watermark: int, now: int) -> Ask | None:
+def next_ask(pace: Pace, watermark: int, now: int, *, longest: int = LONGEST_WINDOW) -> Ask | None:
     """The next window; None where none is due. `watermark` is 0 where nothing was collected yet."""
     end = now - now % pace.interval
     if not pace.historic:
         return _ask_latest(pace, watermark, now, end)
     oldest = max(now - min(pace.retention, MOST_CATCHING_UP), 0)
+    if oldest >= end:  # it forgets faster than it is asked: it may still have some of the last window
+        oldest = end - pace.interval
     begin, gap = watermark, None
     if not watermark:
         begin = max(end - pace.interval, oldest)
@@ -78,7 +84,7 @@ def next_ask(pace: Pace, watermark: int, now: int) -> Ask | None:
         gap = Gap(watermark, begin, TOO_LATE) if begin > watermark else None
     if begin >= end:
         return None
-    return Ask(begin, min(end, begin + max(LONGEST_WINDOW, pace.interval)), gap)
+    return Ask(begin, min(end, begin + max(longest, pace.interval)), gap)
 
 
 def _ask_latest(pace: Pace, watermark: int, now: int, end: int) -> Ask | None:
@@ -101,9 +107,24 @@ def due_at(pace: Pace, watermark: int, failures: int, failed_at: int, offset: in
         offset: Of this array, less than the interval: not all arrays are asked in the same second.
     """
     if failures:
-        return failed_at + min((_RETRY_FIRST << min(failures - 1, 10)), pace.interval)
+        return failed_at + retry_after(failures, pace.interval)
     if not watermark:
         return 0
     if not pace.historic:
         return watermark + offset
     return watermark - watermark % pace.interval + pace.interval + offset
+
+
+def retry_after(failures: int, interval: int) -> int:
+    """How long after a failure it is tried again: soon, then less often, and at least once in an interval."""
+    return min(_RETRY_FIRST << min(failures - 1, 10), interval)
+
+
+def missed(interval: int, failing_since: int, failed_at: int) -> int:
+    """The windows in which it failed, from the first one to the last one in a row."""
+    return max(failed_at // interval - failing_since // interval, 0) + 1
+
+
+def is_ahead(pace: Pace, watermark: int, now: int) -> bool:
+    """Whether a clock was set back: what was collected lies in the future."""
+    return watermark > now + CLOCK_SKEW + (0 if pace.historic else pace.interval)

@@ -9,10 +9,11 @@ from delphis.driver.v1 import storage_driver_pb2
 from delphis.type.v1 import metric_pb2
 from services.calls.errors import CallError
 from services.fleet.core import Core, target
-from services.telemetry.acceptance import Refusals, accept
+from services.telemetry.acceptance import Acceptance, Refusals
 from services.telemetry.window import Window
 
 MAX_WARNINGS = 20
+MAX_WARNING = 1_000
 _UNABLE = frozenset({"STORAGE_CAPABILITY_NOT_SUPPORTED", "PROTOCOL_TOO_OLD"})
 
 
@@ -24,6 +25,8 @@ class Reading:
     refusals: Refusals
     warnings: list[str] = field(default_factory=list)
     complete: bool = False
+    overflowed: bool = False
+    """There was more than can be taken at once."""
 
 
 async def read_capabilities(core: Core, storage_id: str) -> metric_pb2.Capabilities:
@@ -59,14 +62,15 @@ async def read_points(
     request = storage_driver_pb2.CollectPerfMetricsRequest(target=target(storage_id), resource_metrics=wanted)
     request.begin_time.FromMilliseconds(begin)
     request.end_time.FromMilliseconds(end)
-    batches: list[metric_pb2.MetricBatch] = []
     reading = Reading([], Refusals())
+    kinds = frozenset(one.kind for one in wanted)
+    taking = Acceptance(begin=begin, end=end, wanted=kinds, refusals=reading.refusals)
     answers = core.list_from_array("CollectPerfMetrics", request, storage_driver_pb2.CollectPerfMetricsResponse)
     async for answer in answers:
-        batches.extend(answer.items)
-        reading.warnings.extend(warning.message for warning in answer.warnings)
+        for batch in answer.items:
+            taking.add(batch)
+        room = MAX_WARNINGS - len(reading.warnings)
+        reading.warnings.extend(warning.message[:MAX_WARNING] for warning in answer.warnings[:room])
         reading.complete = answer.complete
-    del reading.warnings[MAX_WARNINGS:]
-    kinds = frozenset(one.kind for one in wanted)
-    reading.windows = accept(batches, begin=begin, end=end, wanted=kinds, refusals=reading.refusals)
+    reading.windows, reading.overflowed = taking.windows(), taking.overflowed
     return reading

@@ -13,6 +13,7 @@ from delphis.type.v1 import metric_pb2
 from services.store.columns import clean
 from services.store.connection import Connection
 from services.store.statement import sql, statement
+from services.telemetry.collection import plan
 from services.telemetry.collection.plan import Gap
 from services.telemetry.schema.collection import collections, kinds
 from services.telemetry.window import Window
@@ -32,6 +33,7 @@ _KINDS = statement(
         kinds.c.points,
         kinds.c.failures,
         kinds.c.failed_at,
+        kinds.c.failing_since,
         kinds.c.error_code,
         kinds.c.error_msg,
         kinds.c.gaps,
@@ -68,6 +70,7 @@ class KindState:
     points: int = 0
     failures: int = 0
     failed_at: int = 0
+    failing_since: int = 0
     error_code: str = ""
     error_msg: str = ""
     gaps: bytes = b""
@@ -86,9 +89,16 @@ class KindState:
             del kept.gaps[:-MAX_GAPS]
         return replace(self, gaps=kept.SerializeToString(), watermark=max(self.watermark, gap.end))
 
-    def failed(self, at: int, code: str, message: str) -> KindState:
-        """After a window that failed."""
-        return replace(self, failures=self.failures + 1, failed_at=at, error_code=clean(code), error_msg=clean(message))
+    def failed(self, at: int, code: str, message: str, *, since: int) -> KindState:
+        """After a window that failed, and was asked for since a time. In microseconds."""
+        return replace(
+            self,
+            failures=self.failures + 1,
+            failed_at=at,
+            failing_since=self.failing_since if self.failures else since,
+            error_code=clean(code),
+            error_msg=clean(message),
+        )
 
     def succeeded(self, at: int, watermark: int, windows: Sequence[Window]) -> KindState:
         """After a window that was collected."""
@@ -99,8 +109,26 @@ class KindState:
             last_success_at=at,
             points=sum(window.points for window in windows),
             failures=0,
+            failing_since=0,
             error_code="",
             error_msg="",
+        )
+
+    def missed(self, interval: int) -> int:
+        """Windows in a row that failed. `interval` in milliseconds."""
+        return plan.missed(interval * 1000, self.failing_since, self.failed_at) if self.failures else 0
+
+    def set_back(self, now: int) -> KindState:
+        """After a clock was set back to `now`, in milliseconds: on from the newest sample that is not in the future."""
+        watermark = self.newest + 1 if 0 < self.newest <= now else 0
+        kept = telemetry_pb2.KindCollection.FromString(self.gaps)
+        # What was called a gap may be had after all: all after the new watermark is asked for again.
+        past = [gap for gap in kept.gaps if watermark and gap.end_time.ToMilliseconds() <= watermark]
+        return replace(
+            self,
+            watermark=watermark,
+            newest=self.newest if watermark else 0,
+            gaps=telemetry_pb2.KindCollection(gaps=past).SerializeToString(),
         )
 
 

@@ -44,6 +44,8 @@ kinds = Table(
     bigint("points"),
     integer("failures"),
     bigint("failed_at"),
+    # Microseconds: when the first of those failed.
+    bigint("failing_since"),
     text("error_code"),
     text("error_msg"),
     # delphis.telemetry.v1.KindCollection with nothing but gaps.

@@ -57,6 +57,7 @@ CREATE TABLE kinds (
     points BIGINT DEFAULT 0 NOT NULL,
     failures INTEGER DEFAULT 0 NOT NULL,
     failed_at BIGINT DEFAULT 0 NOT NULL,
+    failing_since BIGINT DEFAULT 0 NOT NULL,
     error_code TEXT COLLATE "C" DEFAULT '' NOT NULL,
     error_msg TEXT COLLATE "C" DEFAULT '' NOT NULL,
     gaps BYTEA NOT NULL,
