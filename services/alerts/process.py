@@ -6,12 +6,11 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
 from sqlalchemy import bindparam, insert, select, update
 
 from services.alerts.api.live import Arrays
@@ -29,12 +28,10 @@ from services.alerts.schema.service import service
 from services.alerts.settings import TRAP_PORT, UNPRIVILEGED_TRAP_PORT, AlertsSettings
 from services.alerts.snmp_configs import records as config_records
 from services.alerts.trap_path import Listening, trap_path
-from services.app import health
+from services.app import health, opening
 from services.app.failure import StartFailure
-from services.auth import service_token
 from services.auth.service_authenticator import ServiceAuthenticator
 from services.calls.method import Method, MethodTable
-from services.calls.peer import Peer, PeerError
 from services.calls.pipeline import Pipeline
 from services.calls.reflection import Reflection
 from services.fleet.core import Core
@@ -47,10 +44,8 @@ from services.observing.store import observe_store
 from services.snmp import OwnEngine
 from services.store.connection import Connection
 from services.store.engine import Store
-from services.store.errors import SchemaError, StoreFault
+from services.store.errors import StoreFault
 from services.store.statement import statement
-from services.vault.errors import VaultError
-from services.vault.key_file import default_key_file
 from services.vault.vault import LateVault, key_id_of
 
 log = logging.getLogger(__name__)
@@ -104,7 +99,7 @@ class Ground:
 async def wire(settings: AlertsSettings) -> AsyncIterator[Alerts]:
     """Opens the store, starts all parts, and puts the pipeline in front of what they serve."""
     async with AsyncExitStack() as stack:
-        token = _service_token(settings)
+        token = opening.need_token(settings)
         ground = await _ground(settings, token, stack)
         listening = _listening(settings)
         for opened in listening.sockets:
@@ -178,24 +173,17 @@ def _listening(settings: AlertsSettings) -> Listening:
 
 
 async def _ground(settings: AlertsSettings, token: str, stack: AsyncExitStack) -> Ground:
-    store = _open_store(settings.database)
+    store = opening.open_store(settings.database, SCHEMA)
     stack.push_async_callback(store.close)
     own = await store.write(_begin)
-    vault = _open_vault(settings, await store.scan(_key_ids))
-    channel = _channel(settings)
+    vault = opening.open_vault(settings.key_file, await store.scan(_key_ids), purpose="secrets of alerts")
+    channel = opening.open_core_channel(settings.inventory, settings.inventory_ca)
     stack.push_async_callback(channel.close)
     core = Core(channel, token)
     fleet = Fleet(core)
     fleet.start()
     stack.push_async_callback(fleet.stop)
     return Ground(settings, own, store, vault, core, fleet)
-
-
-def _channel(settings: AlertsSettings) -> grpc.aio.Channel:
-    try:
-        return Peer("--inventory", settings.inventory, settings.inventory_ca).channel()
-    except PeerError as error:
-        raise StartFailure(str(error)) from error
 
 
 def _begin(connection: Connection) -> Self:
@@ -208,33 +196,7 @@ def _begin(connection: Connection) -> Self:
     return Self(bytes(row[0]), row[1])
 
 
-def _open_store(database: str) -> Store:
-    try:
-        return Store.open(database, SCHEMA)
-    except (ValueError, StoreFault, SchemaError) as error:
-        raise StartFailure(str(error)) from error
-
-
 def _key_ids(connection: Connection) -> frozenset[bytes]:
     """The keys that what is encrypted here names."""
     sealed = [*config_records.ciphertexts(connection), *(row[0] for row in connection.all(_SEALED))]
     return frozenset(key_id_of(bytes(one)) for one in sealed if one)
-
-
-def _open_vault(settings: AlertsSettings, key_ids: Collection[bytes]) -> LateVault:
-    path = Path(settings.key_file) if settings.key_file else default_key_file()
-    try:
-        return LateVault(path, key_ids=key_ids, purpose="secrets of alerts")
-    except VaultError as error:
-        raise StartFailure(str(error)) from error
-
-
-def _service_token(settings: AlertsSettings) -> str:
-    try:
-        if settings.service_token_file is not None:
-            return service_token.from_file(Path(settings.service_token_file))
-        if settings.service_token_fd is not None:
-            return service_token.from_descriptor(settings.service_token_fd)
-    except service_token.ServiceTokenError as error:
-        raise StartFailure(str(error)) from error
-    raise StartFailure("Give --token-file: the file with the token of Delphis' own processes, as the core has it.")

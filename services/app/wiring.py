@@ -11,10 +11,9 @@ from sqlalchemy import select
 
 from delphis.alert.v1 import alert_pb2, delivery_pb2, snmp_config_pb2, trap_pb2
 from delphis.telemetry.v1 import telemetry_pb2
-from services.app import health, version
+from services.app import health, opening, version
 from services.app.failure import StartFailure
 from services.app.settings import CoreSettings
-from services.auth import service_token
 from services.auth.authenticator import TokenAuthenticator
 from services.auth.secret import new_secret
 from services.calls.method import MethodTable
@@ -42,10 +41,9 @@ from services.relay.release import Release
 from services.router import service as router_service
 from services.router.router import Router
 from services.store.engine import Store
-from services.store.errors import SchemaError, StoreFault
+from services.store.errors import StoreFault
 from services.store.statement import statement
 from services.vault.errors import VaultError
-from services.vault.key_file import default_key_file
 from services.vault.vault import Vault
 
 IN_TREE_DRIVERS = Path(__file__).parents[2] / "drivers"
@@ -73,7 +71,7 @@ class Core:
 async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
     """Opens the store, starts registry, router and inventory, and puts the pipeline in front of them."""
     async with AsyncExitStack() as stack:
-        store = _open_store(settings.database)
+        store = opening.open_store(settings.database, SCHEMA)
         stack.push_async_callback(store.close)
         access = AccessInfos(store, await _open_vault(store, settings))
         folders = (IN_TREE_DRIVERS, *map(Path, settings.drivers))
@@ -82,7 +80,8 @@ async def wire(settings: CoreSettings) -> AsyncIterator[Core]:
         )
         registry = Registry(hosts, folders, DriverPreferences(store), store=store, lease_tls=_lease_tls(settings))
         router = Router(registry, access)
-        token = _service_token(settings)
+        # Where nobody was told of one, no other process of ours is to call this one.
+        token = opening.read_token(settings) or new_secret()
         authenticator = TokenAuthenticator(store, service_token=token) if settings.auth == "token" else None
         alerts = _relay("alerts", settings.alerts, settings.alerts_ca, token)
         telemetry = _relay("telemetry", settings.telemetry, settings.telemetry_ca, token)
@@ -167,27 +166,8 @@ def _lease_tls(settings: CoreSettings) -> TlsFiles | None:
     return files
 
 
-def _open_store(database: str) -> Store:
-    try:
-        return Store.open(database, SCHEMA)
-    except (ValueError, StoreFault, SchemaError) as error:
-        raise StartFailure(str(error)) from error
-
-
 async def _open_vault(store: Store, settings: CoreSettings) -> Vault:
-    path = Path(settings.key_file) if settings.key_file else default_key_file()
     try:
-        return await open_vault(store, path)
+        return await open_vault(store, opening.key_path(settings.key_file))
     except VaultError as error:
         raise StartFailure(str(error)) from error
-
-
-def _service_token(settings: CoreSettings) -> str:
-    try:
-        if settings.service_token_file is not None:
-            return service_token.from_file(Path(settings.service_token_file))
-        if settings.service_token_fd is not None:
-            return service_token.from_descriptor(settings.service_token_fd)
-    except service_token.ServiceTokenError as error:
-        raise StartFailure(str(error)) from error
-    return new_secret()  # no other process of ours is to call this one

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-import grpc
 from sqlalchemy import select
 
-from services.app import health
-from services.app.failure import StartFailure
-from services.auth import service_token
+from services.app import health, opening
 from services.auth.service_authenticator import ServiceAuthenticator
 from services.calls.method import Method, MethodTable
-from services.calls.peer import Peer, PeerError
 from services.calls.pipeline import Pipeline
 from services.calls.reflection import Reflection
 from services.fleet.core import Core
@@ -30,7 +25,7 @@ from services.observing.process import observed_process
 from services.observing.service import ProcessMetrics
 from services.observing.store import observe_store
 from services.store.engine import Store
-from services.store.errors import SchemaError, StoreFault
+from services.store.errors import StoreFault
 from services.store.statement import statement
 from services.telemetry.api.collection_service import CollectionService
 from services.telemetry.api.metric_service import MetricService
@@ -51,8 +46,6 @@ from services.telemetry.sinks.settings import SinkSettings
 from services.telemetry.sinks.sinks import Sinks
 from services.telemetry.window import Window
 from services.values import times
-from services.vault.errors import VaultError
-from services.vault.key_file import default_key_file
 from services.vault.vault import LateVault
 
 log = logging.getLogger(__name__)
@@ -73,11 +66,13 @@ class Telemetry:
 async def wire(settings: TelemetrySettings) -> AsyncIterator[Telemetry]:
     """Opens the store, starts all parts, and puts the pipeline in front of what they serve."""
     async with AsyncExitStack() as stack:
-        token = _service_token(settings)
-        store = _open_store(settings.database)
+        token = opening.need_token(settings)
+        store = opening.open_store(settings.database, SCHEMA)
         stack.push_async_callback(store.close)
-        vault = _open_vault(settings, await store.scan(sink_records.key_ids))
-        channel = _channel(settings)
+        vault = opening.open_vault(
+            settings.key_file, await store.scan(sink_records.key_ids), purpose="secrets of sinks"
+        )
+        channel = opening.open_core_channel(settings.inventory, settings.inventory_ca)
         stack.push_async_callback(channel.close)
         core = Core(channel, token)
         fleet = Fleet(core)
@@ -154,36 +149,3 @@ async def _forget_old(store: Store) -> None:
 async def _ended(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-def _channel(settings: TelemetrySettings) -> grpc.aio.Channel:
-    try:
-        return Peer("--inventory", settings.inventory, settings.inventory_ca).channel()
-    except PeerError as error:
-        raise StartFailure(str(error)) from error
-
-
-def _open_store(database: str) -> Store:
-    try:
-        return Store.open(database, SCHEMA)
-    except (ValueError, StoreFault, SchemaError) as error:
-        raise StartFailure(str(error)) from error
-
-
-def _open_vault(settings: TelemetrySettings, key_ids: Collection[bytes]) -> LateVault:
-    path = Path(settings.key_file) if settings.key_file else default_key_file()
-    try:
-        return LateVault(path, key_ids=key_ids, purpose="secrets of sinks")
-    except VaultError as error:
-        raise StartFailure(str(error)) from error
-
-
-def _service_token(settings: TelemetrySettings) -> str:
-    try:
-        if settings.service_token_file is not None:
-            return service_token.from_file(Path(settings.service_token_file))
-        if settings.service_token_fd is not None:
-            return service_token.from_descriptor(settings.service_token_fd)
-    except service_token.ServiceTokenError as error:
-        raise StartFailure(str(error)) from error
-    raise StartFailure("Give --token-file: the file with the token of Delphis' own processes, as the core has it.")
