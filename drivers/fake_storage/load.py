@@ -8,6 +8,7 @@ the same numbers, in every process.
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -107,9 +108,11 @@ class Load:
         self._courses = [_course(dice, shape) for shape in range(shapes)]
         # Noise is cut out of one table at a place that depends on the time; twice, to be cut without an edge.
         noises = [math.exp(0.36 * (_unit(dice, number, 5) + _unit(dice, number, 6) - 1)) for number in range(_NOISES)]
-        self._noises = noises * (2 + shapes // _NOISES)
+        self._noises = array("d", noises * (2 + shapes // _NOISES))
         self._phase = dice.below(6, 0, 7) * _HOUR
-        self._tables = [[0.5 + _unit(dice, item, 2 + salt) for item in range(length)] for salt, length in _each_table()]
+        self._tables = [
+            array("d", [0.5 + _unit(dice, item, 2 + salt) for item in range(length)]) for salt, length in _each_table()
+        ]
 
     def weights(self, low: int, high: int, slowness: Sequence[float] = (1.0,)) -> Weights:
         """Of the items from low to high. `slowness` of item i is at i modulo its length."""

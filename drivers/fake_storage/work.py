@@ -83,8 +83,14 @@ class Work:
         self.array = array
         self.snapshot = snapshot
         self.volumes = Items(_load(array, "volumes", VOLUME_SHAPES), snapshot.volumes, array.block_pools)
-        self.filesystems = Items(_load(array, "filesystems", FILESYSTEM_SHAPES), snapshot.filesystems, array.file_pools)
         self.dice = array.dice("performance")
+
+    @cached_property
+    def filesystems(self) -> Items:
+        """Made when asked for: most arrays serve volumes alone, and a host may have a thousand of them."""
+        array = self.array
+        spread = _load(array, "filesystems", FILESYSTEM_SHAPES)
+        return Items(spread, self.snapshot.filesystems, array.file_pools)
 
     @cached_property
     def rooms(self) -> list[Room]:
