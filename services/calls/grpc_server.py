@@ -10,6 +10,8 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from delphis.auth.v1 import auth_pb2
+from delphis.tracing import scope
+from delphis.tracing.scope import TRACEPARENT, TRACESTATE, Scope, trace_of
 from services.calls.errors import STATUS_DETAILS, CallError
 from services.calls.method import Caller
 from services.calls.pipeline import RESOURCE_HEADER, Ingress, Pipeline, told_resource
@@ -68,7 +70,8 @@ class PipelineHandler(grpc.GenericRpcHandler):
 
 
 def _ingress(context: grpc.aio.ServicerContext[Any, Any]) -> Ingress:
-    token = request_id = on_behalf = None
+    token = request_id = on_behalf = parent = None
+    state = ""
     for key, value in context.invocation_metadata() or ():
         if key == CALLER_KEY and isinstance(value, bytes):
             on_behalf = named_caller(value)
@@ -77,14 +80,23 @@ def _ingress(context: grpc.aio.ServicerContext[Any, Any]) -> Ingress:
             # Another scheme is no bearer token; the empty one is refused as unknown.
             token = secret.strip() if scheme.lower() == "bearer" else ""
         elif key == "x-request-id" and isinstance(value, str):
-            request_id = value[:64]
+            request_id = value[:64] or None
+        elif key == TRACEPARENT and isinstance(value, str):
+            parent = value
+        elif key == TRACESTATE and isinstance(value, str):
+            state = value
+    if request_id is None:
+        request_id = new_request_id()
+    trace = trace_of(parent, state) if parent is not None else None
+    scope.enter(Scope(request_id, trace=trace))  # for the rest of the task, which is this call's alone
     remaining: float | None = context.time_remaining()  # None where the caller set none, whatever the type stub says
     return Ingress(
         token=token,
-        request_id=request_id or new_request_id(),
+        request_id=request_id,
         timeout=remaining if remaining is not None and remaining < NO_DEADLINE else None,
         peer=context.peer(),
         on_behalf=on_behalf,
+        trace=trace,
     )
 
 

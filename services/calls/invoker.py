@@ -137,6 +137,8 @@ class ChannelInvoker:
 
 def _metadata(ingress: Ingress) -> tuple[tuple[str, str], ...]:
     metadata = [("x-request-id", ingress.request_id)]
+    if ingress.trace is not None:
+        metadata += ingress.trace.metadata()
     if ingress.token is not None:
         metadata.append(("authorization", f"Bearer {ingress.token}"))
     return tuple(metadata)

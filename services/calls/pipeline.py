@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote
 
 import grpc
 
+from delphis.tracing import spans
+from delphis.tracing.scope import TraceContext
+from delphis.tracing.spans import Kind
 from delphis.type.v1 import options_pb2
+from services.calls import traced
 from services.calls.errors import CallError
 from services.calls.method import Call, Caller, Method, MethodTable
+
+if TYPE_CHECKING:
+    from delphis.tracing.exporting import Span, Tracer
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +46,8 @@ class Ingress:
     peer: str
     on_behalf: Caller | None = None
     """Whom the bearer says it calls for; see `Pipeline`."""
+    trace: TraceContext | None = None
+    """Of which trace the call is a part, if it is of any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +150,27 @@ class Pipeline:
             log.warning("%d calls are ended by the stop", self.metrics.in_flight)
             _expire(self._calls)
 
-    async def unary(self, path: str, body: bytes, ingress: Ingress) -> Answer:
+    def unary(self, path: str, body: bytes, ingress: Ingress) -> Coroutine[Any, Any, Answer]:
         """Calls a unary method."""
+        if spans.tracer is None:
+            return self._unary(path, body, ingress)
+        return traced.unary(self._span(spans.tracer, path, ingress), self._unary(path, body, ingress))
+
+    def stream(self, path: str, body: bytes, ingress: Ingress) -> AsyncGenerator[bytes, None]:
+        """Calls a method that answers a stream."""
+        if spans.tracer is None:
+            return self._stream(path, body, ingress)
+        return traced.stream(self._span(spans.tracer, path, ingress), self._stream(path, body, ingress))
+
+    def _span(self, tracer: Tracer, path: str, ingress: Ingress) -> Span | None:
+        """What runs for a call. A watch, which may last for days, begins no trace of its own."""
+        method, trace = self.methods.find(path), ingress.trace
+        if method.watch and trace is None:
+            return None
+        kind = Kind.SERVER if trace is None or trace.span is None else Kind.INTERNAL
+        return tracer.begin(path[1:], trace, kind, {spans.REQUEST_ID: ingress.request_id})
+
+    async def _unary(self, path: str, body: bytes, ingress: Ingress) -> Answer:
         method = self.methods.find(path)
         if method.unary is None:
             raise CallError("BAD_REQUEST", f"{path} answers a stream.", metadata={"method": path})
@@ -168,8 +196,7 @@ class Pipeline:
             self._calls.discard(timeout)
             self._end(call, began, code, reason)
 
-    async def stream(self, path: str, body: bytes, ingress: Ingress) -> AsyncIterator[bytes]:
-        """Calls a method that answers a stream."""
+    async def _stream(self, path: str, body: bytes, ingress: Ingress) -> AsyncGenerator[bytes, None]:
         method = self.methods.find(path)
         if method.stream is None:
             raise CallError("BAD_REQUEST", f"{path} answers one message.", metadata={"method": path})
