@@ -28,11 +28,13 @@ from services.store.engine import Store
 from services.store.errors import StoreFault
 from services.store.statement import statement
 from services.telemetry.api.collection_service import CollectionService
+from services.telemetry.api.forecasts import ForecastList
 from services.telemetry.api.metric_service import MetricService
 from services.telemetry.api.sink_service import SinkService
 from services.telemetry.collection.collector import Collector
 from services.telemetry.exposition.latest import Latest
 from services.telemetry.forecast import days
+from services.telemetry.forecast.forecasts import Forecasts
 from services.telemetry.history import recorder
 from services.telemetry.history.recorder import Recorder
 from services.telemetry.inventory.follower import Follower
@@ -100,8 +102,12 @@ async def _parts(
     """Starts all parts; what they serve."""
     latest, written = Latest(), Recorder()
 
+    forecasts = Forecasts(store)
+
     def took(storage: Storage, windows: list[Window]) -> None:
         latest.take(storage.id, windows)
+        if any(window.kind in days.KINDS for window in windows):
+            forecasts.changed(storage.id)
 
     def forget_gone(changed: object) -> None:
         for storage_id in latest.storage_ids() - fleet.all().keys():
@@ -117,7 +123,8 @@ async def _parts(
     stack.push_async_callback(follower.stop)
     expiring = asyncio.create_task(_forget_old(store), name="retention of points")
     stack.push_async_callback(_ended, expiring)
-    metrics = MetricService(store, fleet, collector, latest, follower.names)
+    foreseen = ForecastList(fleet, forecasts, follower.names)
+    metrics = MetricService(store, fleet, collector, latest, follower.names, foreseen)
     sinks = Sinks(store, vault, fleet, sending, names=follower.names, names_known=follower.knows)
     sinks.start()
     stack.push_async_callback(sinks.stop)

@@ -11,7 +11,7 @@ from services.calls.errors import CallError, invalid, reasons
 from services.calls.method import Call, Method, methods_of, unary
 from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage
-from services.telemetry.api.metric_service import require
+from services.telemetry.api.storages import require
 from services.telemetry.collection import plan
 from services.telemetry.collection.announced import paces, problems, retention
 from services.telemetry.collection.collector import ALL, Collector

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from uuid import UUID
 
 from google.api import httpbody_pb2
 
 from delphis.sdk import metrics
 from delphis.telemetry.v1 import telemetry_pb2 as pb
-from services.calls.errors import CallError
 from services.calls.method import Call, Method, methods_of, stream, unary
 from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage
 from services.store.engine import Store
+from services.telemetry.api.forecasts import ForecastList
+from services.telemetry.api.storages import require
 from services.telemetry.collection.announced import paces
 from services.telemetry.collection.collector import Collector
 from services.telemetry.exposition.formats import negotiated
 from services.telemetry.exposition.latest import Latest, Names, Newest
 from services.telemetry.exposition.text import Array, write
-from services.telemetry.forecast import days
-from services.telemetry.forecast.days import DAY_MILLISECONDS, Filling
-from services.telemetry.forecast.trend import trend
 from services.telemetry.query.answering import Series, answer
 from services.telemetry.query.question import Question, question
-from services.values import times, uuids
+from services.values import times
 
 MAX_WARNINGS = 20
 _STALE_INTERVALS = 2
@@ -36,12 +33,21 @@ _CAPACITIES_LAST = 3600 * 1000
 class MetricService:
     """Answers MetricService."""
 
-    def __init__(self, store: Store, fleet: Fleet, collector: Collector, latest: Latest, names: Names) -> None:
+    def __init__(
+        self,
+        store: Store,
+        fleet: Fleet,
+        collector: Collector,
+        latest: Latest,
+        names: Names,
+        forecasts: ForecastList,
+    ) -> None:
         self._store = store
         self._fleet = fleet
         self._collector = collector
         self._latest = latest
         self._names = names
+        self._forecasts = forecasts
 
     def methods(self) -> Iterator[Method]:
         """The service for a method table."""
@@ -51,7 +57,7 @@ class MetricService:
                 "ListMetrics": unary(pb.ListMetricsRequest, self._list),
                 "QueryMetrics": unary(pb.QueryMetricsRequest, self._query),
                 "ExportMetrics": stream(pb.ExportMetricsRequest, self._export),
-                "ListForecasts": unary(pb.ListForecastsRequest, self._forecasts),
+                "ListForecasts": unary(pb.ListForecastsRequest, self._list_forecasts),
             },
         )
 
@@ -135,59 +141,5 @@ class MetricService:
             interval = max(interval, _CAPACITIES_LAST)
         return times.now() // 1000 - one.at <= _STALE_INTERVALS * interval
 
-    async def _forecasts(self, request: pb.ListForecastsRequest, _: Call) -> pb.ListForecastsResponse:
-        of = UUID((await require(self._fleet, request.storage_id)).id).bytes if request.storage_id else None
-        fillings = await self._store.scan(lambda connection: list(days.fillings(connection, of)))
-        found = [
-            self._forecast(filling) for filling in fillings if self._fleet.get(str(UUID(bytes=filling.storage_id)))
-        ]
-        return pb.ListForecastsResponse(
-            forecasts=sorted(
-                found, key=lambda one: (not one.HasField("full_at"), one.full_at.seconds, one.storage_id, one.native_id)
-            )
-        )
-
-    def _forecast(self, filling: Filling) -> pb.Forecast:
-        storage_id = str(UUID(bytes=filling.storage_id))
-        [name] = self._names(storage_id, filling.kind, (filling.native_id,))
-        shown = pb.Forecast(
-            storage_id=storage_id,
-            kind=filling.kind,
-            native_id=filling.native_id,
-            name=name,
-            used=filling.used[-1],
-            total=filling.total,
-            days=filling.days[-1] - filling.days[0] + 1,
-        )
-        line = trend(filling.days, filling.used, filling.total)
-        if line is not None:
-            shown.growth, shown.fit = line.growth, line.fit
-            at = (filling.days[-1] + 1) * DAY_MILLISECONDS
-            dates = (
-                (shown.full_at, line.full_in),
-                (shown.full_at_earliest, line.earliest),
-                (shown.full_at_latest, line.latest),
-            )
-            for field, in_days in dates:
-                if in_days is not None:
-                    field.FromMilliseconds(int(at + in_days * DAY_MILLISECONDS))
-        return shown
-
-
-async def require(fleet: Fleet, storage_id: str) -> Storage:
-    """The storage; CallError STORAGE_NOT_FOUND. One that was registered just now is asked for."""
-    known = uuids.parsed(storage_id)
-    storage = None
-    if known:
-        wanted = uuids.text(known)
-        storage = fleet.get(wanted)
-        if storage is None:
-            await fleet.refresh({wanted})
-            storage = fleet.get(wanted)
-    if storage is None:
-        raise CallError(
-            "STORAGE_NOT_FOUND",
-            f"Storage {storage_id[:100]} could not be found.",
-            metadata={"storage_id": storage_id[:100]},
-        )
-    return storage
+    async def _list_forecasts(self, request: pb.ListForecastsRequest, _: Call) -> pb.ListForecastsResponse:
+        return await self._forecasts.answer(request)

@@ -33,8 +33,11 @@ _COLUMNS = (
     capacities.c.total,
 )
 _ORDER = _COLUMNS[:4]
-_ALL = statement(select(*_COLUMNS).order_by(*_ORDER))
-_OF_STORAGE = statement(select(*_COLUMNS).where(capacities.c.storage_id == bindparam("storage_id")).order_by(*_ORDER))
+_OF_STORAGE = statement(
+    select(*_COLUMNS)
+    .where(capacities.c.storage_id == bindparam("storage_id"), capacities.c.day <= bindparam("upto"))
+    .order_by(*_ORDER)
+)
 _OLD = statement(delete(capacities).where(capacities.c.day < bindparam("before")))
 _FORGET = statement(delete(capacities).where(capacities.c.storage_id == bindparam("storage_id")))
 
@@ -71,9 +74,9 @@ def keep(connection: Connection, storage_id: bytes, windows: Sequence[Window]) -
     connection.many(_SET, rows)
 
 
-def fillings(connection: Connection, storage_id: bytes | None) -> Iterator[Filling]:
-    """Of one array, or of all."""
-    rows = connection.all(_ALL) if storage_id is None else connection.all(_OF_STORAGE, {"storage_id": storage_id})
+def fillings(connection: Connection, storage_id: bytes, *, upto: int) -> Iterator[Filling]:
+    """Of one array. Days after `upto` were kept while a clock was wrong."""
+    rows = connection.all(_OF_STORAGE, {"storage_id": storage_id, "upto": upto})
     for (of, kind, native_id), days in groupby(rows, key=lambda row: (bytes(row[0]), row[1], row[2])):
         told = list(days)
         yield Filling(
