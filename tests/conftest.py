@@ -30,6 +30,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(f"{marker}: {remedy}")
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Tells .ci/again.sh whether all tests ran."""
+    if not hasattr(session.config, "workerinput"):
+        session.config.cache.set("delphis/ended", int(exitstatus))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keys, tokens and caches of a developer's own Delphis are neither read nor written."""
