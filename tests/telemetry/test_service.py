@@ -53,6 +53,11 @@ def _query(running: Up, **fields: Any) -> dict[str, Any]:
     return answer
 
 
+def _ended(running: Up, storage_id: str) -> str | None:
+    outcome: str = running.get(f"/v1/storages/{storage_id}/sync-state")["sync_outcome"]
+    return outcome if outcome != "never" else None
+
+
 def _is_there(running: Up) -> bool:
     # A core that was started again has another port.
     running.rest = re.findall(r"REST\s+(https?://[^/\s]+)", running.log())[-1]
@@ -205,6 +210,21 @@ def test_an_array_that_fails_is_seen_and_delays_no_other(running: Up, array: dic
     assert [one["storage_id"] for one in first["collections"]] == [bad["id"]]
     rest = running.get(f"/v1/collections?page_token={first['next_page_token']}")
     assert array["id"] in {one["storage_id"] for one in rest["collections"]}
+
+
+def test_capacities_and_names_follow_from_a_sync_that_did_not_read_everything(running: Up) -> None:
+    made = running.register(105, **SMALL, fail="disks:half; metrics:unavailable")
+    state = wait_for("sync", lambda: _ended(running, made["id"]), 30)
+    assert state == "partial"
+
+    def pools() -> list[str]:
+        told = _exposed(running)[1].splitlines()
+        ours = [line for line in told if f'storage_id="{made["id"]}"' in line]
+        return [line for line in ours if line.startswith("delphis_storage_pool_used_capacity_bytes{")]
+
+    found = wait_for("capacities", pools, 30)
+    assert len(found) == 2
+    assert all(re.search('resource_name="[^"]', line) for line in found)
 
 
 def test_a_removed_array_is_forgotten(running: Up) -> None:

@@ -33,20 +33,21 @@ class Keeper:
         self._collector = collector
         self._took = took
 
-    async def keep(self, storage: Storage, windows: list[Window], at: int) -> bool:
-        """Keeps the capacities of a sync that ended at a time, in milliseconds; whether they are kept now."""
+    async def keep(self, storage: Storage, windows: list[Window]) -> bool:
+        """Keeps those of the capacities that are newer than those that are kept; whether all are kept now."""
         kinds = self._collector.known(storage.id).kinds
         state = kinds.get(CAPACITIES, KindState())
-        if state.newest >= at:
+        new = [window for window in windows if window.last > state.newest]
+        if not new:
             self._took(storage, windows)  # after a start: what is told at /metrics lies in memory alone
             return True
-        key = UUID(storage.id).bytes
-        after = replace(state, newest=at, watermark=at, last_success_at=times.now())
+        key, newest = UUID(storage.id).bytes, max(window.last for window in new)
+        after = replace(state, newest=newest, watermark=newest, last_success_at=times.now())
 
         def work(connection: Connection) -> Recorded:
-            recorded = self._recorder.record(connection, key, windows)
-            days.keep(connection, key, windows)
-            journal.append(connection, key, windows, times.now())
+            recorded = self._recorder.record(connection, key, new)
+            days.keep(connection, key, new)
+            journal.append(connection, key, new, times.now())
             save_kind(connection, key, CAPACITIES, after)
             return recorded
 

@@ -1,4 +1,4 @@
-"""The resources of an array, from the core."""
+"""The resources of an array, from the core, and when it was asked for them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import Any
 from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 
-from delphis.inventory.v1 import resource_pb2
+from delphis.inventory.v1 import inventory_pb2, job_pb2, resource_pb2
 from delphis.type.v1 import options_pb2
 from services.fleet.core import Core
 
 PAGE = 1000
 SECONDS = 30.0
+_INVENTORY = inventory_pb2.DESCRIPTOR.services_by_name["InventoryService"].full_name
 _SERVICE = resource_pb2.DESCRIPTOR.services_by_name["ResourceService"]
+_READ = frozenset(
+    {job_pb2.KIND_OUTCOME_OK, job_pb2.KIND_OUTCOME_PARTIAL, job_pb2.KIND_OUTCOME_SUSPICIOUS}
+)  # in the last two, what there is was read all the same
 
 
 def _lists() -> dict[str, MethodDescriptor]:
@@ -46,6 +50,18 @@ async def resources(core: Core, storage_id: str, kind: str) -> AsyncIterator[Any
         if not page.next_page_token:
             return
         request.page_token = page.next_page_token
+
+
+async def read_times(core: Core, storage_id: str) -> dict[str, int]:
+    """When each kind was last read from the array, in milliseconds; `storage` for the array itself. CallError where
+    the core does not answer."""
+    request = inventory_pb2.GetSyncStateRequest(storage_id=storage_id)
+    state = await core.ask(f"/{_INVENTORY}/GetSyncState", request, inventory_pb2.SyncState, timeout=SECONDS)
+    found = {
+        kind.kind: (kind.ended_at if kind.outcome in _READ else kind.last_success_at).ToMilliseconds()
+        for kind in state.kinds
+    }
+    return {kind: at for kind, at in found.items() if at}
 
 
 def identity(item: Any) -> tuple[str, str]:
