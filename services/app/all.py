@@ -17,7 +17,7 @@ from services.app.datadir import ALERTS, TELEMETRY, DataDir
 from services.app.listen import check_traps
 from services.app.parent import Parent
 from services.app.settings import CoreSettings, sqlite_url
-from services.telemetry.settings import TelemetrySettings
+from services.telemetry.settings import TelemetryChoices, TelemetrySettings
 
 # sockaddr_un has 108 bytes, one of them the final zero.
 _MAX_PATH = 107
@@ -30,12 +30,9 @@ def run(
     *,
     public_url: str,
     telemetry: bool,
-    sink_backlog: tuple[int, float],
+    choices: TelemetryChoices,
 ) -> int:
-    """Runs until told to stop; the exit code. StartFailure where the data folder can't be used.
-
-    `sink_backlog`: MiB and hours that may wait for sinks.
-    """
+    """Runs until told to stop; the exit code. StartFailure where the data folder can't be used."""
     traps = check_traps(trap_listen, auth=core.auth)
     folder = DataDir(Path(core.data_dir))
     alerts_folder = DataDir(Path(core.data_dir), ALERTS)
@@ -64,9 +61,8 @@ def run(
             grpc_listen=f"unix:{sockets}/telemetry.sock",
             inventory=f"unix:{sockets}/core.sock",
             key_file=core.key_file,
-            sink_backlog=sink_backlog[0],
-            sink_backlog_hours=sink_backlog[1],
             log_format=core.log_format,
+            **dataclasses.asdict(choices),
         )
         programs = [
             Program(

@@ -6,6 +6,7 @@ They import what they need when they run: the command line must answer at once.
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from services.app.options import (
     backend_options,
     core_options,
     link_options,
-    sink_options,
+    points_options,
     store_options,
     telemetry_options,
     trap_options,
@@ -26,7 +27,7 @@ from services.app.settings import CoreSettings, default_data_dir, sqlite_url
 
 if TYPE_CHECKING:
     from services.alerts.settings import AlertsSettings
-    from services.telemetry.settings import TelemetrySettings
+    from services.telemetry.settings import TelemetryChoices, TelemetrySettings
 
 
 def _fail(failure: StartFailure) -> None:
@@ -99,7 +100,7 @@ def _check_listen(settings: CoreSettings) -> None:
 @backend_options
 @trap_options
 @link_options
-@sink_options
+@points_options
 @click.option(
     "--auth",
     type=click.Choice(["none", "token"]),
@@ -122,7 +123,7 @@ def up(auth: str, demo: bool, no_telemetry: bool, **options: Any) -> None:
             options["trap_listen"],
             public_url=check_public_url(options["public_url"]),
             telemetry=not no_telemetry,
-            sink_backlog=_sink_backlog(options),
+            choices=_telemetry_choices(options),
         )
     except StartFailure as failure:
         _fail(failure)
@@ -227,7 +228,7 @@ def _alerts_settings(options: dict[str, Any]) -> AlertsSettings:
 @serve.command("telemetry")
 @store_options
 @telemetry_options
-@sink_options
+@points_options
 def serve_telemetry(**options: Any) -> None:
     """The telemetry service."""
     from services.app.banner import show_telemetry
@@ -246,9 +247,29 @@ def serve_telemetry(**options: Any) -> None:
         sys.exit(run_process(settings, open_telemetry, lambda ready: show_telemetry(settings, ready)))
 
 
-def _sink_backlog(options: dict[str, Any]) -> tuple[int, float]:
-    """MiB and hours that may wait."""
-    return options["sink_backlog"], options["sink_backlog_hours"]
+def _telemetry_choices(options: dict[str, Any]) -> TelemetryChoices:
+    from services.telemetry.query.checks import database_settings
+    from services.telemetry.settings import TelemetryChoices
+
+    choices = TelemetryChoices(
+        sink_backlog=options["sink_backlog"],
+        sink_backlog_hours=options["sink_backlog_hours"],
+        prometheus=options["prometheus"],
+        prometheus_ca=_absolute_file(options["prometheus_ca"]),
+        prometheus_user=options["prometheus_user"],
+        prometheus_password_file=_absolute_file(options["prometheus_password_file"]),
+        prometheus_token_file=_absolute_file(options["prometheus_token_file"]),
+        prometheus_headers=dict(_header(text) for text in options["prometheus_headers"]),
+    )
+    database_settings(choices)
+    return choices
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise StartFailure(f"--prometheus-header {text}: write it as NAME=VALUE.")
+    return name, value
 
 
 def _telemetry_settings(options: dict[str, Any]) -> TelemetrySettings:
@@ -267,12 +288,11 @@ def _telemetry_settings(options: dict[str, Any]) -> TelemetrySettings:
         inventory=options["inventory"],
         inventory_ca=_absolute_file(options["inventory_ca"]),
         key_file=options["key_file"],
-        sink_backlog=options["sink_backlog"],
-        sink_backlog_hours=options["sink_backlog_hours"],
         service_token_file=options["token_file"],
         tls_certificate=options["tls_certificate"],
         tls_key=options["tls_key"],
         log_format=options["log_format"],
+        **asdict(_telemetry_choices(options)),
     )
 
 

@@ -103,8 +103,8 @@ def link_options(command: Command) -> Command:
     )
 
 
-def sink_options(command: Command) -> Command:
-    """The bounds of what waits to be sent."""
+def points_options(command: Command) -> Command:
+    """The bounds of what waits to be sent, and where the points are that the history lacks."""
     return _with(
         command,
         click.option(
@@ -122,6 +122,27 @@ def sink_options(command: Command) -> Command:
             show_default=True,
             metavar="HOURS",
             help="So long it may wait.",
+        ),
+        click.option(
+            "--prometheus",
+            metavar="URL",
+            help="A Prometheus-compatible database, http://prometheus:9090, that has the metrics which Delphis sent:"
+            " what Delphis' own history lacks is read from there.",
+        ),
+        click.option("--prometheus-ca", type=click.Path(dir_okay=False, exists=True), help="CA of its certificate."),
+        click.option(
+            "--prometheus-token-file", type=click.Path(dir_okay=False, exists=True), help="File with a bearer token."
+        ),
+        click.option("--prometheus-user", default="", metavar="NAME", help="User of basic authentication."),
+        click.option(
+            "--prometheus-password-file", type=click.Path(dir_okay=False, exists=True), help="File with the password."
+        ),
+        click.option(
+            "--prometheus-header",
+            "prometheus_headers",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="A header, such as X-Scope-OrgID=storage. No secrets: others see it. May be given several times.",
         ),
     )
 

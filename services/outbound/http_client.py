@@ -30,9 +30,15 @@ _CONTENT_REFUSED = frozenset({400, 406, 409, 411, 412, 413, 414, 415, 416, 417, 
 class Tls(Protocol):
     """What the contract's messages say of how a server is verified."""
 
-    ca_certificates: str
-    """PEM; empty: those of the system."""
-    insecure_skip_verify: bool
+    @property
+    def ca_certificates(self) -> str:
+        """PEM; empty: those of the system."""
+        ...
+
+    @property
+    def insecure_skip_verify(self) -> bool:
+        """Take any certificate."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class Answer:
     retry_after: float
     location: str
     excerpt: str
+    body: bytes
+    """Of an answer that was asked for."""
 
 
 class HttpClient:
@@ -66,10 +74,14 @@ class HttpClient:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
         """Posts, and returns if the answer is 200 to 299; else Unavailable or Refused."""
+        await self.ask(url, body, headers, most=0)
+
+    async def ask(self, url: str, body: bytes, headers: Mapping[str, str], *, most: int) -> bytes:
+        """Posts, and returns the first `most` bytes of what is answered, and one more where there are more."""
         import aiohttp
 
         try:
-            answer = await self._post(url, body, headers)
+            answer = await self._post(url, body, headers, most)
         except TimeoutError:
             raise Unavailable("It did not answer in time.") from None
         except aiohttp.ClientConnectorCertificateError as error:
@@ -81,6 +93,7 @@ class HttpClient:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Unavailable(self._clean(f"The connection failed: {str(error) or type(error).__name__}.")) from None
         self._judge(answer)
+        return answer.body
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -88,7 +101,7 @@ class HttpClient:
         if session is not None:
             await session.close()
 
-    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str], most: int) -> Answer:
         import aiohttp
 
         session = await self._open(url)
@@ -96,12 +109,13 @@ class HttpClient:
         for last in (False, True):
             try:
                 async with session.post(url, data=body, headers=sent, allow_redirects=False) as response:
-                    excerpt = "" if 200 <= response.status < 300 else await self._excerpt(response)
+                    good = 200 <= response.status < 300
                     return Answer(
                         response.status,
                         _retry_after(response.headers.get("Retry-After", "")),
                         response.headers.get("Location", ""),
-                        excerpt,
+                        "" if good else await self._excerpt(response),
+                        await _first(response, most + 1) if good and most else b"",
                     )
             except aiohttp.ServerDisconnectedError:
                 # It closed a kept connection just when we used it: that is no failure of its own.
@@ -163,6 +177,14 @@ class HttpClient:
         if status in _CONTENT_REFUSED:
             raise Refused(f"It answered {status}{said}")
         raise Unavailable(f"It answered {status}{said}", retry_after=answer.retry_after)
+
+
+async def _first(response: aiohttp.ClientResponse, most: int) -> bytes:
+    parts: list[bytes] = []
+    while most > 0 and (part := await response.content.read(most)):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:

@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 
-@dataclass(frozen=True, slots=True)
-class TelemetrySettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryChoices:
+    """What an operator chooses of `up` and `serve telemetry` alike."""
+
+    sink_backlog: int = 1024
+    """So many MiB may wait for all sinks together."""
+    sink_backlog_hours: float = 24.0
+    """So long it may wait."""
+    prometheus: str | None = None
+    """Address of the database that has the points which the history lacks."""
+    prometheus_ca: str | None = None
+    """File with the CA of its certificate; None: those of the system."""
+    prometheus_user: str = ""
+    """Of basic authentication."""
+    prometheus_password_file: str | None = None
+    prometheus_token_file: str | None = None
+    """File with a bearer token."""
+    prometheus_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Further headers, such as a tenant's. No secrets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetrySettings(TelemetryChoices):
     """Settings of the telemetry process, which travel to it as JSON over a pipe: the database URL may hold a secret."""
 
     data_dir: str
@@ -22,10 +44,6 @@ class TelemetrySettings:
     """CA of the core's certificate; None: it is called in plain text."""
     key_file: str | None = None
     """The key that encrypts secrets; None: DELPHIS_KEY_FILE, or the default path."""
-    sink_backlog: int = 1024
-    """So many MiB may wait for all sinks together."""
-    sink_backlog_hours: float = 24.0
-    """So long it may wait."""
     service_token_fd: int | None = None
     """Descriptor from which the token of Delphis' own processes is read."""
     service_token_file: str | None = None

@@ -1,10 +1,10 @@
-"""Series from the history. It runs in a thread: see `Store.scan`."""
+"""Series from the history, and from grids that were read elsewhere. It runs in a thread: see `Store.scan`."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import numpy as np
@@ -14,6 +14,7 @@ from delphis.type.v1 import metric_catalogue_pb2
 from services.calls.errors import CallError
 from services.store.connection import Connection
 from services.telemetry.history.reader import Grid, Numbers, Times, grids
+from services.telemetry.query.coverage import Span
 from services.telemetry.query.groups import Group
 from services.telemetry.query.question import Question
 from services.telemetry.query.steps import in_steps
@@ -35,41 +36,89 @@ class Series:
     values: Numbers
 
 
-def answer(connection: Connection, question: Question, storage_ids: Sequence[str]) -> list[Series]:
-    """The series of these arrays. CallError QUERY_TOO_BROAD where they are too many."""
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What was read from another database. No sample of it is in what is read from the history."""
+
+    own: Span | None = None
+    """What is read from the history. None: nothing."""
+    grids: Mapping[str, Sequence[Grid]] = field(default_factory=dict[str, Sequence[Grid]])
+    """By storage."""
+
+
+def answer(
+    connection: Connection,
+    question: Question,
+    storage_ids: Sequence[str],
+    elsewhere: Elsewhere | None = None,
+    *,
+    highest: Mapping[str, Sequence[str]] | None = None,
+) -> list[Series]:
+    """The series of these arrays. CallError QUERY_TOO_BROAD where they are too many.
+
+    `highest` are the top resources, by storage, where they were found out before.
+    """
+    beside = elsewhere or Elsewhere((question.begin, question.end))
     if question.group_by:
-        found = list(_grouped(connection, question, storage_ids))
+        found = list(_grouped(connection, question, storage_ids, beside))
         if question.top:
             found = _top(found, question)
         return _checked(found)
-    wanted: dict[str, list[str]] | None = None
+    wanted: Mapping[str, Sequence[str]] | None = None
     if question.top:
-        wanted = _highest(connection, question, storage_ids)
+        wanted = top_resources(connection, question, storage_ids, beside) if highest is None else highest
         storage_ids = list(wanted)
     taken: list[Series] = []
     for storage_id in storage_ids:
         ids = wanted[storage_id] if wanted is not None else question.native_ids or None
-        for grid in _grids(connection, question, storage_id, ids):
+        for grid in _grids(connection, question, storage_id, ids, beside):
             taken.extend(_alone(grid, question, storage_id))
-            _checked(taken)
+            _checked(taken, joined=bool(beside.grids))
+    if beside.grids:
+        taken = _checked(_joined(taken))
     return _top(taken, question) if question.top else taken
 
 
 def _grids(
-    connection: Connection, question: Question, storage_id: str, native_ids: Sequence[str] | None
+    connection: Connection,
+    question: Question,
+    storage_id: str,
+    native_ids: Sequence[str] | None,
+    elsewhere: Elsewhere,
 ) -> Iterator[Grid]:
-    return grids(
-        connection,
-        UUID(storage_id).bytes,
-        question.kind,
-        _needed(question),
-        question.begin,
-        question.end,
-        native_ids=native_ids,
-    )
+    if elsewhere.own is not None:
+        kind, names = question.kind, needed(question)
+        yield from grids(connection, UUID(storage_id).bytes, kind, names, *elsewhere.own, native_ids=native_ids)
+    for grid in elsewhere.grids.get(storage_id, ()):
+        chosen = grid if native_ids is None else _of_some(grid, frozenset(native_ids))
+        if chosen.native_ids:
+            yield chosen
 
 
-def _needed(question: Question) -> tuple[str, ...]:
+def _of_some(grid: Grid, native_ids: frozenset[str]) -> Grid:
+    places = [place for place, native_id in enumerate(grid.native_ids) if native_id in native_ids]
+    if len(places) == len(grid.native_ids):
+        return grid
+    return Grid(tuple(grid.native_ids[place] for place in places), grid.metrics, grid.times, grid.values[:, :, places])
+
+
+def _joined(found: list[Series]) -> list[Series]:
+    """Parts of a series, as one, by time."""
+    parts: dict[tuple[str, str, str], list[Series]] = {}
+    for one in found:
+        parts.setdefault((one.metric.name, one.storage_id, one.native_id), []).append(one)
+    return [several[0] if len(several) == 1 else _one(several) for several in parts.values()]
+
+
+def _one(parts: list[Series]) -> Series:
+    times = np.concatenate([part.times for part in parts])
+    order = np.argsort(times, kind="stable")
+    first = parts[0]
+    values = np.concatenate([part.values for part in parts])[order]
+    return Series(first.metric, first.storage_id, first.native_id, times[order], values)
+
+
+def needed(question: Question) -> tuple[str, ...]:
     """The metrics to read: those that are asked for, and those that they are weighted by."""
     names = [metric.name for metric in question.metrics]
     names.extend(metric.weight for metric in question.metrics if metric.weight)
@@ -98,7 +147,9 @@ def _alone(grid: Grid, question: Question, storage_id: str) -> Iterator[Series]:
                 yield Series(metric, storage_id, native_id, times[told], values[told, column])
 
 
-def _grouped(connection: Connection, question: Question, storage_ids: Sequence[str]) -> Iterator[Series]:
+def _grouped(
+    connection: Connection, question: Question, storage_ids: Sequence[str], elsewhere: Elsewhere
+) -> Iterator[Series]:
     everything = {metric.name: Group(question.over_resources(metric)) for metric in question.metrics}
     any_at_all = False
     for storage_id in storage_ids:
@@ -106,7 +157,7 @@ def _grouped(connection: Connection, question: Question, storage_ids: Sequence[s
         if question.group_by == "storage":
             groups = {metric.name: Group(question.over_resources(metric)) for metric in question.metrics}
         found = False
-        for grid in _grids(connection, question, storage_id, question.native_ids or None):
+        for grid in _grids(connection, question, storage_id, question.native_ids or None, elsewhere):
             found = any_at_all = True
             for metric in question.metrics:
                 groups[metric.name].add(*_stepped(grid, question, metric))
@@ -123,24 +174,40 @@ def _series(groups: dict[str, Group], question: Question, storage_id: str) -> It
             yield Series(metric, storage_id, "", times, values)
 
 
-def _highest(connection: Connection, question: Question, storage_ids: Sequence[str]) -> dict[str, list[str]]:
+def top_resources(
+    connection: Connection, question: Question, storage_ids: Sequence[str], elsewhere: Elsewhere
+) -> dict[str, list[str]]:
     """The resources whose mean of the first metric is greatest, by array."""
     metric = question.metrics[0]
     best: list[tuple[float, str, str]] = []
     for storage_id in storage_ids:
-        for grid in _grids(connection, question, storage_id, question.native_ids or None):
-            _, values, _ = _stepped(grid, question, metric)
-            told = ~np.isnan(values)
-            counts = told.sum(axis=0)
-            means = np.where(told, values, 0.0).sum(axis=0) / np.maximum(counts, 1)
-            for column, native_id in enumerate(grid.native_ids):
-                if counts[column]:
-                    entry = (float(means[column]), storage_id, native_id)
-                    (heapq.heappush if len(best) < question.top else heapq.heappushpop)(best, entry)
+        for mean, native_id in _means(connection, question, storage_id, elsewhere, metric):
+            entry = (mean, storage_id, native_id)
+            (heapq.heappush if len(best) < question.top else heapq.heappushpop)(best, entry)
     found: dict[str, list[str]] = {}
     for _, storage_id, native_id in best:
         found.setdefault(storage_id, []).append(native_id)
     return found
+
+
+def _means(
+    connection: Connection, question: Question, storage_id: str, elsewhere: Elsewhere, metric: Metric
+) -> Iterator[tuple[float, str]]:
+    """The resources of an array with the means of a metric. Of a resource there may be several grids."""
+    several = bool(elsewhere.grids.get(storage_id))
+    sums: dict[str, tuple[float, float]] = {}
+    for grid in _grids(connection, question, storage_id, question.native_ids or None, elsewhere):
+        _, values, _ = _stepped(grid, question, metric)
+        told = ~np.isnan(values)
+        counts = told.sum(axis=0)
+        totals = np.where(told, values, 0.0).sum(axis=0)
+        for native_id, total, count in zip(grid.native_ids, totals.tolist(), counts.tolist(), strict=True):
+            if several:
+                before, so_many = sums.get(native_id, (0.0, 0.0))
+                sums[native_id] = before + total, so_many + count
+            elif count:
+                yield total / count, native_id
+    yield from ((total / count, native_id) for native_id, (total, count) in sums.items() if count)
 
 
 def _top(found: list[Series], question: Question) -> list[Series]:
@@ -154,9 +221,10 @@ def _top(found: list[Series], question: Question) -> list[Series]:
     return sorted(kept, key=lambda one: (places[one.storage_id, one.native_id], names.index(one.metric.name)))
 
 
-def _checked(found: list[Series]) -> list[Series]:
+def _checked(found: list[Series], *, joined: bool = False) -> list[Series]:
+    """`joined`: parts of one series will be."""
     points = sum(len(one.times) for one in found)
-    if len(found) > MAX_SERIES or points > MAX_POINTS:
+    if (len(found) > MAX_SERIES and not joined) or points > MAX_POINTS:
         raise CallError(
             "QUERY_TOO_BROAD",
             f"More than {MAX_SERIES:,} series or {MAX_POINTS:,} points would be answered."

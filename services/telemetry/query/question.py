@@ -51,10 +51,10 @@ class Question:
         return self.rule or metric.over_resources
 
 
-def question(request: telemetry_pb2.QueryMetricsRequest, *, now: int) -> Question:
-    """The checked request; INVALID_INPUT where it is wrong."""
-    if request.kind not in KINDS:
-        raise invalid("kind", f"There is no history of it; there is one of {', '.join(sorted(KINDS))}.")
+def question(request: telemetry_pb2.QueryMetricsRequest, *, now: int, kinds: frozenset[str] = KINDS) -> Question:
+    """The checked request; INVALID_INPUT where it is wrong. `kinds` are those of which somebody has points."""
+    if request.kind not in kinds:
+        raise invalid("kind", f"There is no history of it; there is one of {', '.join(sorted(kinds))}.")
     if not 1 <= len(request.metrics) <= MAX_METRICS:
         raise invalid("metrics", f"Name 1 to {MAX_METRICS} metrics.")
     if len(set(request.metrics)) < len(request.metrics):
