@@ -7,11 +7,15 @@ import math
 import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from delphis.tracing.scope import TraceContext, trace_of
 from gateway import representation
 from gateway.operation import Headers, HttpAnswer
 from services.calls.errors import CallError, invalid
+
+if TYPE_CHECKING:
+    from delphis.tracing.exporting import Span
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -45,7 +49,19 @@ def new_request_id() -> str:
 class Exchange:
     """A request as it comes in, and the way for its answer."""
 
-    __slots__ = ("_receive", "_send", "headers", "method", "path", "query", "request_id", "scope", "started")
+    __slots__ = (
+        "_receive",
+        "_send",
+        "headers",
+        "method",
+        "path",
+        "query",
+        "request_id",
+        "scope",
+        "span",
+        "started",
+        "status",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
@@ -57,6 +73,10 @@ class Exchange:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.started = False
         """Whether an answer has begun."""
+        self.status = 0
+        """What it has begun with."""
+        self.span: Span | None = None
+        """Where traces are wanted."""
         given = self.headers.get(b"x-request-id")
         if given is not None and _REQUEST_ID.fullmatch(given):
             self.request_id = given.decode("ascii")
@@ -71,6 +91,14 @@ class Exchange:
             return None
         scheme, _, secret = value.decode("latin-1").partition(" ")
         return secret.strip() if scheme.lower() == "bearer" else ""
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """Of which trace the request is a part, if it is of any: `traceparent` and `tracestate`."""
+        parent = self.headers.get(b"traceparent")
+        if parent is None:
+            return None
+        return trace_of(parent.decode("latin-1"), self.headers.get(b"tracestate", b"").decode("latin-1"))
 
     @property
     def peer(self) -> str:
@@ -166,7 +194,7 @@ class Exchange:
             headers.append((b"content-length", b"%d" % len(body)))
         if close:
             headers.append((b"connection", b"close"))
-        self.started = True
+        self.started, self.status = True, status
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         if close:
             # A client that is still sending would miss the answer if the connection broke under it.
@@ -178,7 +206,7 @@ class Exchange:
 
     async def start_stream(self, headers: Headers) -> None:
         """Begins an answer whose end nobody knows yet."""
-        self.started = True
+        self.started, self.status = True, 200
         request_id = self.request_id.encode()
         headers = [*headers, *_NO_STORE, (b"x-request-id", request_id), (_THEIR_ID, request_id)]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -8,13 +8,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 import orjson
 
+from delphis.tracing import scope as work
+from delphis.tracing import spans
+from delphis.tracing.scope import Scope
+from delphis.tracing.spans import Kind
 from gateway import guard, health, raw
 from gateway.backend import Backend
 from gateway.dialect import DELFIN, Dialect
-from gateway.exchange import Disconnected, Exchange, Receive, Scope, Send
+from gateway.exchange import Disconnected, Exchange, Receive, Send
+from gateway.exchange import Scope as Connection
 from gateway.faults import Faults
 from gateway.openapi.description import Description
 from gateway.openapi.served import Served
@@ -24,6 +30,9 @@ from gateway.streaming import Streams, StreamSettings
 from services.calls.errors import CallError
 from services.calls.invoker import Invoker
 from services.calls.pipeline import Ingress
+
+if TYPE_CHECKING:
+    from delphis.tracing.exporting import Span, Tracer
 
 log = logging.getLogger(__name__)
 
@@ -129,17 +138,28 @@ class Gateway:
         )
         return orjson.dumps({"name": "delphis", "version": "v1", "services": services, "paths": listed})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Answers one request; every answer but that of an action without content is JSON."""
         if scope["type"] != "http":
             raise RuntimeError(f"only HTTP is served, not {scope['type']}")
         exchange = Exchange(scope, receive, send)
+        entered = work.enter(Scope(exchange.request_id, trace=exchange.trace))
+        try:
+            await self._serve(exchange)
+        finally:
+            work.leave(entered)
+            if exchange.span is not None:
+                _end(exchange.span, exchange.status)
+
+    async def _serve(self, exchange: Exchange) -> None:
         unread = exchange.has_body
         match: Match[Target] | None = None
         try:
             if not self.settings.login:
-                guard.check(scope["headers"])
+                guard.check(exchange.scope["headers"])
             match = self._match(exchange)
+            if spans.tracer is not None and match is not None:
+                _begin(spans.tracer, exchange, match)
             if match is None:
                 answer = await self._without_route(exchange)
             else:
@@ -184,7 +204,11 @@ class Gateway:
         reading = operation.reader.read(HttpRequest(match.variables, exchange.query, body, exchange.headers))
         timeout = exchange.timeout()
         return reading, Ingress(
-            exchange.token, exchange.request_id, operation.deadline if timeout is None else timeout, exchange.peer
+            exchange.token,
+            exchange.request_id,
+            operation.deadline if timeout is None else timeout,
+            exchange.peer,
+            trace=work.current().trace,
         )
 
     async def _stream(self, exchange: Exchange, match: Match[Target], body: bytes) -> None:
@@ -278,6 +302,22 @@ class Gateway:
         if match is not None:
             faults, dialect = match.target.backend.faults, match.target.operation.dialect
         return faults.answer(error, dialect)
+
+
+def _begin(tracer: Tracer, exchange: Exchange, match: Match[Target]) -> None:
+    """From here on what is done is a part of the request's span."""
+    method, route = exchange.method, match.template.text
+    about = {"http.request.method": method, "http.route": route, spans.REQUEST_ID: exchange.request_id}
+    known = work.current()
+    exchange.span = tracer.begin(f"{method} {route}", known.trace, Kind.SERVER, about)
+    work.enter(known._replace(trace=exchange.span.trace))
+
+
+def _end(span: Span, status: int) -> None:
+    span.set("http.response.status_code", status)
+    if status >= 500:
+        span.spoil(str(status))
+    span.end()
 
 
 def _internal(request_id: str) -> CallError:

@@ -50,11 +50,15 @@ class Span:
 
     def failed(self, error: BaseException) -> None:
         """It ends with an error, of which its reason is told."""
-        given_up = isinstance(error, asyncio.CancelledError | GeneratorExit)
-        reason = "CANCELLED" if given_up else getattr(error, "reason", "") or type(error).__name__
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            self._span.set_attribute("error.type", "CANCELLED")  # that its caller gave up is no fault
+        else:
+            self.spoil(getattr(error, "reason", "") or type(error).__name__)
+
+    def spoil(self, reason: str) -> None:
+        """It ends badly."""
         self._span.set_attribute("error.type", reason)
-        if not given_up:
-            self._span.set_status(Status(StatusCode.ERROR))
+        self._span.set_status(Status(StatusCode.ERROR))
 
     def end(self) -> None:
         """It is over; a second time makes no difference."""
