@@ -5,5 +5,6 @@
 - `records`: how far each kind is, in the store
 - `reading`: an array asked
 - `refused`: what arrays told that was not taken
+- `schedule`: which array is next
 - `collector`: all of them, each when its time comes
 """

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -27,6 +28,7 @@ from services.telemetry.collection.plan import CLOCK_SKEW, Ask, Pace
 from services.telemetry.collection.reading import read_capabilities, read_newest, read_points
 from services.telemetry.collection.records import Collection, KindState
 from services.telemetry.collection.refused import RefusedValues
+from services.telemetry.collection.schedule import Schedule
 from services.telemetry.forecast import days
 from services.telemetry.history.recorder import Recorded, Recorder
 from services.telemetry.history.recorder import forget_storage as forget_history
@@ -73,6 +75,9 @@ class Collector:
         self._not_before: dict[str, float] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._gate = asyncio.Semaphore(AT_ONCE)
+        self._schedule = Schedule(times.now)
+        self._changed: set[str] = set()
+        """Arrays whose place in the schedule is to be looked at."""
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -84,7 +89,7 @@ class Collector:
             text = str(UUID(bytes=storage_id))
             self._collections[text] = collection
             self._not_before[text] = now + random.uniform(0, min(SPREAD_SECONDS, APART_SECONDS * len(loaded)))
-        self._fleet.listen(lambda _: self._wake.set())
+        self._fleet.listen(self._look_at)
         self._task = asyncio.create_task(self._run(), name="collections")
 
     async def stop(self) -> None:
@@ -134,13 +139,17 @@ class Collector:
         """Changes how an array is collected. StoreFault where that can't be kept."""
         await self._store.write(lambda c: records.save_settings(c, UUID(storage_id).bytes, settings))
         self.known(storage_id).settings = settings
-        self._wake.set()
+        self._look_at((storage_id,))
 
     def want(self, storage_id: str) -> None:
         """Collects soon."""
         self._not_before.pop(storage_id, None)
         self.known(storage_id).asked_at = 0
         self._hurried.add(storage_id)
+        self._look_at((storage_id,))
+
+    def _look_at(self, storage_ids: Iterable[str]) -> None:
+        self._changed.update(storage_ids)
         self._wake.set()
 
     def _state(self, storage: Storage, collection: Collection, kind: str, pace: Pace, now: int) -> KindState:
@@ -162,26 +171,26 @@ class Collector:
 
     async def _run(self) -> None:
         await self._fleet.wait_known()
+        self._changed.update(self._fleet.all())
         while True:
             self._wake.clear()
             await self._forget_gone()
+            if self._schedule.clock_was_set():
+                self._changed.update(self._fleet.all())
+            changed, self._changed = self._changed, set()
             now = times.now() // 1000
-            wait = IDLE_SECONDS
-            for storage in list(self._fleet.all().values()):
-                if storage.id in self._running or not _is_known(storage):
-                    continue
-                due = self.next_at(storage)
-                if due is None:
-                    continue
-                if due <= now:
-                    self._begin(storage)
-                else:
-                    wait = min(wait, (due - now) / 1000)
-            try:
-                async with asyncio.timeout(max(wait, 0.05)):
+            for storage_id in (*changed, *self._schedule.take(now)):
+                storage = self._fleet.get(storage_id)
+                due = None
+                if storage is not None and storage_id not in self._running and _is_known(storage):
+                    due = self.next_at(storage)
+                    if due is not None and due <= now:
+                        self._begin(storage)
+                        due = None
+                self._schedule.set(storage_id, due)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(self._schedule.wait(now, IDLE_SECONDS), 0.05)):
                     await self._wake.wait()
-            except TimeoutError:
-                continue
 
     async def _forget_gone(self) -> None:
         for storage_id in self._collections.keys() - self._fleet.all().keys():
@@ -217,7 +226,7 @@ class Collector:
             if not task.cancelled() and (error := task.exception()) is not None:
                 log.error("the collection from %s broke", storage.id, exc_info=error)
                 self._not_before[storage.id] = times.now() / times.SECOND + RETRY_SECONDS
-            self._wake.set()
+            self._look_at((storage.id,))
 
         task.add_done_callback(over)
 
