@@ -95,8 +95,26 @@ async def test_volumes_are_kept_up_to_a_bound(store: Store) -> None:
     assert (done.points, done.left_out) == (18, 6)
     done = await _record(store, keeper, _window(("x",), 0, 1), array=OTHER)
     assert (done.points, done.left_out) == (0, 3)
+    done = await _record(store, keeper, _window(("x",), 1, 1), array=OTHER)
+    assert (done.points, done.left_out) == (0, 3)
     assert (await _record(store, keeper, _window(("p",), 0, 1, kind="storage_pool"))).left_out == 0
     assert set(await _read(store, "iops")) == {"a", "b", "c"}
+
+
+async def test_capacities_take_no_place_of_what_is_measured(store: Store) -> None:
+    keeper, ids = Recorder(max_volume_series=18), ("a", "b", "c")
+    capacities = Window("volume", ids, ("usedCapacity",), 0, MINUTE, np.ones((1, 1, 3)))
+    assert (await _record(store, keeper, capacities)).left_out == 1
+    assert (await _record(store, keeper, _window(ids, 1, 1))).left_out == 3
+
+
+async def test_places_that_became_free_are_given_to_those_that_got_none(store: Store) -> None:
+    keeper = Recorder(max_volume_series=3)
+    await _record(store, keeper, _window(("a",), 0, 1))
+    assert (await _record(store, keeper, _window(("x",), 0, 1), array=OTHER)).left_out == 3
+    await store.write(lambda connection: recorder.forget_storage(connection, ARRAY))
+    left_out = [(await _record(store, keeper, _window(("x",), minute, 1), array=OTHER)).left_out for minute in (1, 20)]
+    assert left_out == [3, 0]
 
 
 async def test_places_of_what_is_gone_are_free_a_day_later(store: Store) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import bindparam, delete
 
+from delphis.sdk import metrics
 from services.store.connection import Connection
 from services.store.statement import sql, statement
 from services.telemetry.history import slots
@@ -19,6 +20,8 @@ from services.telemetry.window import Window
 KINDS = frozenset({"storage", "storage_pool", "controller", "port", "volume"})
 """What the history keeps."""
 MAX_VOLUME_SERIES = 50_000
+_MEASURED = 9
+"""Metrics of a volume for which a place is kept while only its capacities are known: these come first."""
 
 _NEW = sql(
     sqlite="INSERT OR REPLACE INTO chunks (storage_id, kind, block, metrics, begin, step, steps, wide, numbers) "
@@ -88,7 +91,8 @@ class Recorder:
         ids = windows[0].native_ids
         if len(windows) > 1:
             ids = tuple(dict.fromkeys(native_id for window in windows for native_id in window.native_ids))
-        series = len({metric for window in windows for metric in window.metrics})
+        told = {metric for window in windows for metric in window.metrics}
+        series = _MEASURED if all(metrics.catalogue()[metric].is_capacity for metric in told) else len(told)
         most = self._max_volume_series // series if key[1] == "volume" else None
         at = max(window.last for window in windows)
         places = done.places[key] = slots.placed(connection, known, *key, ids, most, at)

@@ -17,6 +17,8 @@ Places = NDArray[np.intp]
 
 KEPT_MILLISECONDS = 24 * 3600 * 1000
 """How long there are numbers."""
+_AGAIN_MILLISECONDS = 15 * 60 * 1000
+"""Those that got no place are counted again this often."""
 
 _OF_KIND = statement(
     select(slots.c.native_id, slots.c.slot, slots.c.gone_at).where(
@@ -63,6 +65,8 @@ class KindSlots:
     """The resources of the last windows, and"""
     last_places: Places = field(default_factory=lambda: np.zeros(0, np.intp))
     """their slots: most windows have the same ones."""
+    full_at: int = 0
+    """When some of them got no place, in milliseconds."""
 
     def places(self, native_ids: tuple[str, ...]) -> Places:
         """The slots of resources; -1 for one that has none."""
@@ -113,7 +117,8 @@ def placed(
     `at` is the windows' time, by which places become free of which there are no numbers any more.
     """
     overdue = [native_id for native_id, since in known.gone.items() if since < at - KEPT_MILLISECONDS]
-    if known.last == native_ids and not overdue and (known.last_places >= 0).all():
+    tried = 0 <= at - known.full_at < _AGAIN_MILLISECONDS
+    if known.last == native_ids and not overdue and (tried or (known.last_places >= 0).all()):
         return known
     present = set(native_ids)
     key = {"storage_id": storage_id, "kind": kind}
@@ -145,7 +150,7 @@ def placed(
     )
     of.update(zip(new, given, strict=True))
     placed_now = KindSlots(of, gone)
-    return KindSlots(of, gone, native_ids, placed_now.places(native_ids))
+    return KindSlots(of, gone, native_ids, placed_now.places(native_ids), at)
 
 
 def forget_storage(connection: Connection, storage_id: bytes) -> None:
