@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 
+from delphis.tracing import spans
 from services.calls.errors import CallError
 from services.calls.grpc_server import caller_metadata
 from services.calls.method import Call, Method, MethodOptions, Stream, Unary, options_of
 from services.calls.pipeline import RESOURCE_HEADER, read_resource
 from services.relay.connection import Connection
+
+if TYPE_CHECKING:
+    from delphis.tracing.exporting import Span
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +82,14 @@ class Relay:
             again = options.read_only
             while True:
                 await self._reach(call)
-                asked = ask(body, timeout=_timeout(call), metadata=self._metadata(call))
+                span = spans.begin_call(options.path[1:])
+                asked = ask(body, timeout=_timeout(call), metadata=self._metadata(call, span))
                 try:
                     answer = await asked
                     _take(await asked.trailing_metadata(), call)
                 except _CALL_ERRORS as error:
+                    if span is not None:
+                        span.failed(error)
                     failure = self._failure(error, options)
                     if isinstance(error, grpc.aio.AioRpcError):
                         call.resource_id = _about(error.trailing_metadata())
@@ -91,6 +99,9 @@ class Relay:
                     await self._connection.settle()
                 else:
                     return answer
+                finally:
+                    if span is not None:
+                        span.end()
 
         return relayed
 
@@ -101,12 +112,15 @@ class Relay:
             again = options.read_only
             while True:
                 await self._reach(call)
-                asked = ask(body, timeout=_timeout(call), metadata=self._metadata(call))
+                span = spans.begin_call(options.path[1:])
+                asked = ask(body, timeout=_timeout(call), metadata=self._metadata(call, span))
                 try:
                     async for answer in asked:
                         again = False
                         yield answer
                 except _CALL_ERRORS as error:
+                    if span is not None:
+                        span.failed(error)
                     failure = self._failure(error, options)
                     if not again or not _is_gone(failure):
                         raise failure from error
@@ -116,14 +130,17 @@ class Relay:
                     return
                 finally:
                     asked.cancel()
+                    if span is not None:
+                        span.end()
 
         return relayed
 
-    def _metadata(self, call: Call) -> Metadata:
+    def _metadata(self, call: Call, span: Span | None) -> Metadata:
         return (
             ("authorization", self._authorization),
             ("x-request-id", call.request_id),
             caller_metadata(call.caller),
+            *spans.outgoing(span),
         )
 
     async def _reach(self, call: Call) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import grpc
 import xxhash
 
 from delphis.driver.v1 import storage_driver_pb2
+from delphis.tracing import scope, spans
 from delphis.type.v1 import access_pb2
 from services.calls.errors import CallError
 from services.calls.method import MethodOptions
@@ -20,6 +22,9 @@ from services.router import failures, target
 from services.router.methods import ASSUMED, METHODS
 from services.router.redaction import redact
 from services.router.targets import ResolvedTarget, TargetSource
+
+if TYPE_CHECKING:
+    from delphis.tracing.exporting import Span
 
 # The host's time ends a little before the caller's, so that the caller learns that it was the array's.
 _MARGIN_SECONDS, _MARGIN_SHARE = 0.02, 0.1
@@ -39,6 +44,7 @@ class _Relay:
         "_registered",
         "_registry",
         "_rest",
+        "_span",
         "_storage_id",
         "_suspect",
         "_target",
@@ -76,17 +82,19 @@ class _Relay:
         if deadline is None:
             deadline = asyncio.get_running_loop().time() + self.method.default_deadline
         self._deadline = deadline
-        self._metadata = (("x-request-id", request_id),) if request_id else None
+        self._metadata = (("x-request-id", request_id),) if request_id else ()
+        self._span: Span | None = None
         self._tries = 0
 
     async def lease(self) -> Lease:
         """A host for the next try."""
         self._tries += 1
         try:
-            async with asyncio.timeout_at(self._deadline):
-                lease = await self._registry.lease(
-                    self.resolved.pair, self._storage_id, self.name, self._suspect, registered=self._registered
-                )
+            with scope.within(storage_id=self._storage_id):
+                async with asyncio.timeout_at(self._deadline):
+                    lease = await self._registry.lease(
+                        self.resolved.pair, self._storage_id, self.name, self._suspect, registered=self._registered
+                    )
         except TimeoutError:
             raise failures.no_host_in_time(self.resolved, self.name) from None
         rpcs = lease.host.rpcs
@@ -98,12 +106,25 @@ class _Relay:
     def unary_call(self, lease: Lease) -> grpc.aio.UnaryUnaryCall[bytes, bytes]:
         """Begins the call in the host."""
         method = lease.host.channel.unary(self.method.path)
-        return method(self._request(lease), timeout=self._timeout(), metadata=self._metadata)
+        return method(self._request(lease), timeout=self._timeout(), metadata=self._begin(lease))
 
     def stream_call(self, lease: Lease) -> grpc.aio.UnaryStreamCall[bytes, bytes]:
         """Begins the streaming call in the host."""
         method = lease.host.channel.stream(self.method.path)
-        return method(self._request(lease), timeout=self._timeout(), metadata=self._metadata)
+        return method(self._request(lease), timeout=self._timeout(), metadata=self._begin(lease))
+
+    def _begin(self, lease: Lease) -> tuple[tuple[str, str], ...] | None:
+        """Begins the try's part of the trace at hand; the metadata for the host."""
+        if spans.tracer is not None:
+            about = {spans.DRIVER: lease.host.name, spans.STORAGE_ID: self._storage_id}
+            self._span = spans.begin_call(self.method.path[1:], about)
+        return (*self._metadata, *spans.outgoing(self._span)) or None
+
+    def over(self, lease: Lease) -> None:
+        """The try is over, well or not."""
+        lease.release()
+        if self._span is not None:
+            self._span.end()
 
     def _request(self, lease: Lease) -> bytes:
         self._target.owner_epoch = lease.owner_epoch
@@ -111,6 +132,18 @@ class _Relay:
 
     async def failed(self, error: BaseException, lease: Lease) -> CallError:
         """What to tell the caller. Raises CancelledError where it was the caller who gave up."""
+        with scope.within(storage_id=self._storage_id, driver=lease.host.name):
+            try:
+                failure = await self._understood(error, lease)
+            except asyncio.CancelledError as cancelled:
+                if self._span is not None:
+                    self._span.failed(cancelled)
+                raise
+        if self._span is not None:
+            self._span.failed(failure)
+        return failure
+
+    async def _understood(self, error: BaseException, lease: Lease) -> CallError:
         driver = lease.host.name
         if isinstance(error, grpc.aio.AioRpcError):
             failure = CallError.from_rpc_error(error)
@@ -195,7 +228,7 @@ class Router:
                     raise failure from error
             finally:
                 call.cancel()
-                lease.release()
+                relay.over(lease)
 
     async def unary_to(
         self,
@@ -261,4 +294,4 @@ class Router:
                 if not relay.try_again(failure, lease):
                     raise failure from error
             finally:
-                lease.release()
+                relay.over(lease)

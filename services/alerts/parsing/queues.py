@@ -18,6 +18,8 @@ from typing import Protocol
 import grpc
 
 from delphis.driver.v1 import storage_driver_pb2
+from delphis.tracing import scope, spans
+from delphis.tracing.scope import Scope
 from services.alerts.arrays import Array, Arrays
 from services.alerts.book.reporting import report
 from services.alerts.counts import Counts
@@ -137,6 +139,7 @@ class Queues:
         return self._gates[array.pair if array is not None else ("", "")]
 
     async def _work(self, storage_id: str) -> None:
+        scope.enter(Scope(storage_id=storage_id))  # for the rest of this task
         worker = self._workers.get(storage_id)
         if worker is None:
             worker = self._workers[storage_id] = _Worker(self._store, self._core, self._arrays, storage_id)
@@ -275,7 +278,11 @@ class _Worker:
             raise _Later("which storages there are is not known yet")
         found: Outcomes | None
         try:
-            found = self._gone(traps) if array is None else await self._asked(array, traps)
+            if array is None:
+                found = self._gone(traps)
+            else:
+                with spans.work("traps", storage_id=self._storage_id):
+                    found = await self._asked(array, traps)
         except CallError as error:
             found = await self._judged(error, traps)
         if found is None:

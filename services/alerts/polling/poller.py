@@ -12,6 +12,7 @@ import grpc
 
 from delphis.alert.v1 import alert_pb2
 from delphis.driver.v1 import storage_driver_pb2
+from delphis.tracing import spans
 from services.alerts.arrays import Array, Arrays, facts_of
 from services.alerts.book.reconciling import Listed, listed
 from services.alerts.drivers import Drivers
@@ -209,10 +210,11 @@ class Poller:
 
     async def _poll(self, array: Array, poll: Poll, windows: list[Window], whole: bool) -> None:
         async with self._gate:
-            for window in windows:
-                await self._one(array, poll, window)
-            if whole:
-                await self._one(array, poll, None)
+            with spans.work("poll of alerts", storage_id=array.id):
+                for window in windows:
+                    await self._one(array, poll, window)
+                if whole:
+                    await self._one(array, poll, None)
 
     async def _one(self, array: Array, poll: Poll, window: Window | None) -> None:
         began_at = times.now()

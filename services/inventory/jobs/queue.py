@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from delphis.tracing.scope import detached
 from services.inventory.jobs import records
 from services.inventory.jobs.records import Job, Superseded
 from services.store.connection import Connection
@@ -101,7 +102,7 @@ class JobQueue:
                 return
 
     def _start(self, job_id: bytes, group: str) -> None:
-        task = asyncio.create_task(self._run(job_id), name=f"{self._name} {uuids.text(job_id)}")
+        task = detached(self._run(job_id), name=f"{self._name} {uuids.text(job_id)}")
         self._running[job_id] = task
         self._groups[group] += 1
         task.add_done_callback(lambda _: self._ended(job_id, group))

@@ -10,6 +10,7 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from delphis.inventory.v1 import change_pb2
+from delphis.tracing import scope
 from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError, reasons
 from services.inventory.jobs import records
@@ -107,6 +108,7 @@ class ArraySync:
     async def _sync(self) -> _End:
         pair = Pair(self._row.driver_vendor, self._row.driver_model)
         info = await _repeated(partial(self._router.driver_info, pair))
+        scope.enter(scope.current()._replace(driver=info.name))  # `Syncs` leaves it with the sync
         kinds = [kind for kind in KINDS.values() if f"List{kind.rpc}" in info.rpcs]
         self.progress = Progress([STORAGE, *(kind.name for kind in kinds)])
         self.progress.began(STORAGE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from delphis.inventory.v1 import job_pb2
+from delphis.tracing import spans
 from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError
 from services.inventory.finishing import to_the_end
@@ -155,7 +156,8 @@ class Syncs:
         sync = self._live[job.id] = ArraySync(self._store, self._router, job, row)
         began = time.monotonic()
         try:
-            self._schedule.set(row.no, await sync.run())
+            with spans.work("sync", storage_id=uuids.text(row.id)):
+                self._schedule.set(row.no, await sync.run())
         finally:
             self.counts.end(sync.outcome, time.monotonic() - began)
             del self._live[job.id]

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from delphis.telemetry.v1 import telemetry_pb2
+from delphis.tracing import spans
 from delphis.type.v1 import storage_pb2
 from services.calls.errors import CallError
 from services.fleet.core import Core
@@ -232,22 +233,26 @@ class Collector:
 
     async def _collect(self, storage: Storage) -> None:
         async with self._gate:
-            collection = self.known(storage.id)
-            if not await self._learn(storage, collection):
-                return
-            self._not_before.pop(storage.id, None)
-            try:
-                for run in range(WINDOWS_A_RUN):
-                    asked = self._asks(storage, collection)
-                    if not asked:
-                        if run == 0:  # its interval was changed, so that no window ended yet
-                            self._not_before[storage.id] = times.now() / times.SECOND + RETRY_SECONDS
+            with spans.work("collection", storage_id=storage.id):
+                await self._windows(storage)
+
+    async def _windows(self, storage: Storage) -> None:
+        collection = self.known(storage.id)
+        if not await self._learn(storage, collection):
+            return
+        self._not_before.pop(storage.id, None)
+        try:
+            for run in range(WINDOWS_A_RUN):
+                asked = self._asks(storage, collection)
+                if not asked:
+                    if run == 0:  # its interval was changed, so that no window ended yet
+                        self._not_before[storage.id] = times.now() / times.SECOND + RETRY_SECONDS
+                    return
+                for (begin, end), kinds in asked.items():
+                    if not await self._window(storage, collection, begin, end, kinds):
                         return
-                    for (begin, end), kinds in asked.items():
-                        if not await self._window(storage, collection, begin, end, kinds):
-                            return
-            finally:
-                self._hurried.discard(storage.id)
+        finally:
+            self._hurried.discard(storage.id)
 
     async def _learn(self, storage: Storage, collection: Collection) -> bool:
         """Asks what the array measures where it is time to; whether that is known."""
