@@ -48,6 +48,17 @@ def client_missing() -> bool:
     return importlib.util.find_spec("confluent_kafka") is None
 
 
+def leads_elsewhere(old: KafkaAddress, new: KafkaAddress) -> bool:
+    """Whether a password that `old` sends would go to others, or less well protected: without TLS, or in clear where it
+    was not sent at all."""
+    return (
+        bool(set(new.bootstrap_servers) - set(old.bootstrap_servers))
+        or (old.tls and not new.tls)
+        or new.ca_certificates != old.ca_certificates
+        or (old.sasl_mechanism.startswith("SCRAM") and not new.sasl_mechanism.startswith("SCRAM"))
+    )
+
+
 def configuration(kafka: KafkaAddress, timeouts: Timeouts) -> dict[str, Any]:
     """The client's settings."""
     secured = "SASL_" if kafka.username else ""

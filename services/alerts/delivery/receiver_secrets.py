@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from delphis.alert.v1 import delivery_pb2
 from services.calls.errors import invalid
+from services.outbound import kafka
 
 
 def public(receiver: delivery_pb2.Receiver) -> delivery_pb2.Receiver:
@@ -99,8 +100,7 @@ def _leads_elsewhere(old: delivery_pb2.Receiver, new: delivery_pb2.Receiver) -> 
         added = set(new.alertmanager.urls) - set(old.alertmanager.urls)
         return bool(added) or _less_safe(old.alertmanager.tls, new.alertmanager.tls)
     if new.HasField("kafka"):
-        added = set(new.kafka.bootstrap_servers) - set(old.kafka.bootstrap_servers)
-        return bool(added) or (old.kafka.tls and not new.kafka.tls)
+        return kafka.leads_elsewhere(old.kafka, new.kafka)
     return False
 
 

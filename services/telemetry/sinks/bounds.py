@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from delphis.telemetry.v1 import telemetry_pb2 as pb
 from services.store.connection import Connection
@@ -49,7 +50,8 @@ def trim(connection: Connection, limits: Limits) -> tuple[Mapping[bytes, int], b
     first = journal.outlines(connection, taken, count=_ENTRIES)
     ending = journal.total(connection)
     large = [one for one in first if ending - one.beginning > limits.most_bytes]
-    old = [one for one in first[len(large) :] if one.collected_at < limits.oldest]
+    # Up to the first that is not old: a clock that was set back makes later ones look older.
+    old = list(takewhile(lambda one: one.collected_at < limits.oldest, first[len(large) :]))
     moved: dict[bytes, int] = {}
     for lost, reason in (
         (large, f"More than {_shown(limits.most_bytes)} waited."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from delphis.telemetry.v1 import telemetry_pb2 as pb
 from services.calls.errors import invalid
+from services.outbound.kafka import leads_elsewhere
 
 
 def public(sink: pb.Sink) -> pb.Sink:
@@ -61,12 +62,7 @@ def carry_over(old: pb.Sink, new: pb.Sink) -> None:
 def _carry_kafka(old: pb.KafkaSink, new: pb.KafkaSink) -> None:
     if not new.username or new.password or not old.password:
         return
-    elsewhere = (
-        bool(set(new.bootstrap_servers) - set(old.bootstrap_servers))
-        or (old.tls and not new.tls)
-        or new.ca_certificates != old.ca_certificates
-    )
-    _ask("kafka.password", elsewhere or new.username != old.username)
+    _ask("kafka.password", leads_elsewhere(old, new) or new.username != old.username)
     new.password = old.password
 
 

@@ -116,6 +116,25 @@ async def test_secrets_are_kept_and_never_shown(here: Scene, tmp_path: Path) -> 
     assert not any(secret.encode() in kept for secret in secrets)
 
 
+@pytest.mark.parametrize(
+    "weaker",
+    [
+        {"sasl_mechanism": "PLAIN", "tls": True},
+        {"sasl_mechanism": "", "tls": True},
+        {"sasl_mechanism": "SCRAM-SHA-512"},
+        {"sasl_mechanism": "SCRAM-SHA-512", "tls": True, "bootstrap_servers": ["b:1", "c:1"]},
+    ],
+)
+async def test_a_password_is_not_carried_to_where_it_is_less_safe(here: Scene, weaker: dict[str, object]) -> None:
+    of = {"bootstrap_servers": ["b:1"], "topic": "t", "username": "u"}
+    strong = _topic(**of, sasl_mechanism="SCRAM-SHA-256", tls=True, password="secret-3f0a")
+    sink = await here.call("CreateSink", pb.CreateSinkRequest(sink=strong), pb.Sink)
+    await here.update(sink, _topic(**of, sasl_mechanism="SCRAM-SHA-512", tls=True))
+    with pytest.raises(CallError) as caught:
+        await here.update(sink, _topic(**{**of, **weaker}))
+    assert caught.value.metadata["field"] == "kafka.password"
+
+
 def _files(folder: Path) -> bytes:
     """All that lies in the database's files."""
     return b"".join(file.read_bytes() for file in folder.iterdir() if file.name.startswith("telemetry.db"))
