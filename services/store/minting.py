@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable
+from struct import iter_unpack
 
 import xxhash
 
@@ -18,20 +21,28 @@ def mint(prefix: bytes, numbers: Iterable[int]) -> list[tuple[str, bytes]]:
     """Ids of new rows, as text and as 16 bytes.
 
     Each is a UUID (version 8): the array's prefix, the row's number (60 bits, until the year 2112), 28 random bits.
+    The numbers are in ascending order.
     """
     numbers = list(numbers)
     noise = array("I", os.urandom(4 * len(numbers)))
     found: list[tuple[str, bytes]] = []
-    high, begin, first = -1, "", b""
-    for number, bits in zip(numbers, noise, strict=True):
-        # The number's upper bits are those of thousands of neighbours.
-        if number >> 20 != high:
-            high = number >> 20
-            h = f"{high:010x}"
-            begin = f"{prefix.hex()}-{h[:4]}-8{h[4:7]}-a{h[7:]}-"
-            first = bytes.fromhex(begin.replace("-", ""))
-        low = (number & 0xFFFFF) << 28 | bits & 0xFFFFFFF
-        found.append((f"{begin}{low:012x}", first + low.to_bytes(6, "big")))
+    begin = 0
+    while begin < len(numbers):
+        # The number's upper bits are those of thousands of neighbours: only the lower ones are made for each.
+        high = numbers[begin] >> 20
+        end = bisect_left(numbers, (high + 1) << 20, begin)
+        h = f"{high:010x}"
+        text = f"{prefix.hex()}-{h[:4]}-8{h[4:7]}-a{h[7:]}-"
+        first = bytes.fromhex(text.replace("-", ""))
+        upper, same = first[:8], int.from_bytes(first[8:], "big") << 48
+        pairs = zip(numbers[begin:end], noise[begin:end], strict=True)
+        lows = array("Q", [same | (n & 0xFFFFF) << 28 | bits & 0xFFFFFFF for n, bits in pairs])
+        if sys.byteorder == "little":
+            lows.byteswap()
+        raw = lows.tobytes()
+        digits = raw.hex(" ", 8).split(" ")
+        found += [(text + d[4:], upper + low) for d, (low,) in zip(digits, iter_unpack("8s", raw), strict=True)]
+        begin = end
     return found
 
 

@@ -67,9 +67,10 @@ def test_ids_are_in_the_order_of_rows_and_lie_with_their_array() -> None:
     assert [minting.seq_of(id_) for _, id_ in minted] == list(numbers)
 
 
-def test_bodies_of_many_rows_are_those_of_each() -> None:
+@pytest.mark.parametrize("step", [1, 250_000, 1_000_000], ids=["one second", "the next one too", "seconds apart"])
+def test_bodies_of_many_rows_are_those_of_each(step: int) -> None:
     maker = body.BodyMaker(STORAGE.bytes)
-    numbers = [SEQ, SEQ + 256, SEQ + 1_000_000 * 256]
+    numbers = [SEQ, SEQ + step * 256, SEQ + 2 * step * 256]
     parts = [block_pb2.Volume(name="v" * length).SerializeToString() for length in (0, 200, 20_000)]
     texts = [text for text, _ in minting.mint(maker.prefix, numbers)]
     assert maker.bodies(parts, texts, numbers) == [

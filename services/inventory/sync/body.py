@@ -6,11 +6,12 @@ a page is the rows' bytes joined.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
 
 from services.store.minting import id_prefix
-from services.store.sequence import micros
-from services.store.wire import ITEM, framed, id_text, varint
+from services.store.sequence import WRITER_BITS, micros
+from services.store.wire import ITEM, SHORT, framed, id_text, varint
 
 _ID = b"\xc2\x0c\x24"  # field 200, 36 bytes
 _STORAGE_ID = b"\xca\x0c\x24"  # field 201, 36 bytes
@@ -32,20 +33,30 @@ class _Stamps:
         self._at = -1
         self._field = b""
 
-    def field(self, at: int) -> bytes:
-        if at == self._at:  # a transaction has one time for all that it changes
-            return self._field
-        second, rest = divmod(at, 1_000_000)
+    def head(self, second: int) -> bytes:
+        """What comes before the five bytes of the nanoseconds."""
         if second != self._second:
             # Both numbers take five bytes always (until the year 3058): protobuf allows leading zeros in a varint.
             self._head = b"".join((self._tag, b"\x0c\x08", _five(second), b"\x10"))
             self._second = second
-        self._at, self._field = at, self._head + _five(rest * 1000)
+        return self._head
+
+    def field(self, at: int) -> bytes:
+        if at == self._at:  # a transaction has one time for all that it changes
+            return self._field
+        second, rest = divmod(at, 1_000_000)
+        self._at, self._field = at, self.head(second) + _five(rest * 1000)
         return self._field
 
 
 def _five(n: int) -> bytes:
     return bytes((n & 127 | 128, n >> 7 & 127 | 128, n >> 14 & 127 | 128, n >> 21 & 127 | 128, n >> 28 & 127))
+
+
+@cache
+def _pairs() -> list[bytes]:
+    """Two bytes of a varint that goes on, for each number of 14 bits."""
+    return [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(0x4000)]
 
 
 class BodyMaker:
@@ -78,12 +89,30 @@ class BodyMaker:
         core = b"".join((_ID, id_.encode(), self._storage, self._created.field(micros(seq))))
         return self.renewed(driver_part, core, updated_at)
 
-    def bodies(self, driver_parts: Iterable[bytes], ids: Iterable[str], numbers: Iterable[int]) -> list[bytes]:
-        """The stored bytes of new rows: as `body`, in half the time."""
-        storage, created = self._storage, self._created.field
+    def bodies(self, driver_parts: Iterable[bytes], ids: Iterable[str], numbers: Sequence[int]) -> list[bytes]:
+        """The stored bytes of new rows, whose numbers are in ascending order: as `body`, in a third of the time."""
+        second = micros(numbers[0]) // 1_000_000
+        if micros(numbers[-1]) // 1_000_000 != second:
+            return [self.body(*row, 0) for row in zip(driver_parts, ids, numbers, strict=True)]
+        storage = self._storage + self._created.head(second)
+        pairs, began = _pairs(), second * 1_000_000
+        nanos = [((number >> WRITER_BITS) - began) * 1000 for number in numbers]
         return [
-            b"".join((ITEM, varint(len(part) + _CORE), part, _ID, id_.encode(), storage, created(micros(number))))
-            for part, id_, number in zip(driver_parts, ids, numbers, strict=True)
+            b"".join(
+                (
+                    ITEM,
+                    varint(len(part) + _CORE),
+                    part,
+                    _ID,
+                    id_.encode(),
+                    storage,
+                    # As `_five`.
+                    pairs[nano & 0x3FFF],
+                    pairs[nano >> 14 & 0x3FFF],
+                    SHORT[nano >> 28],
+                )
+            )
+            for part, id_, nano in zip(driver_parts, ids, nanos, strict=True)
         ]
 
 

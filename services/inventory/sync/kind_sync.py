@@ -17,7 +17,8 @@ from services.inventory.sync.reading import read_stream
 from services.inventory.sync.result import FAILED, UNSUPPORTED, Guard, KindResult, StorageGone
 from services.inventory.sync.rows import rows_of
 from services.inventory.sync.spool import Spool, SpoolBudget, SpoolFault
-from services.inventory.sync.writing import PART_ROWS, WHOLE_ROWS, Carried, Target, write_kind, write_part
+from services.inventory.sync.target import Carried, Target
+from services.inventory.sync.writing import PART_ROWS, WHOLE_ROWS, write_kind, write_part
 from services.store.connection import Connection
 from services.store.engine import Store
 

@@ -120,7 +120,7 @@ class KindRows:
         self._delta = f"delta_{table.name}"
         self.difference = Difference(kind)
         self.values = _values_of(kind)
-        """The name and the kind's columns of each of some driver parts."""
+        """The names and the kind's columns of some driver parts, of which there must be one."""
 
     def _update(self, names: set[str]) -> tuple[Statement, Any]:
         ordered = [name for name in self.columns if name in names]
@@ -164,7 +164,7 @@ class KindRows:
 
 
 def _values_of(kind: Kind) -> Callable[[Sequence[Any]], list[Sequence[Any]]]:
-    """A function that takes the values of the kind's columns from driver parts, as the columns can hold them."""
+    """A function that takes the kind's columns from driver parts, with values that they can hold."""
     texts = [0, *(place for place, column in enumerate(kind.columns, 1) if column.type == "text")]
     enums = [
         (place, frozenset(column.numbers.values()) | {0})
@@ -175,25 +175,24 @@ def _values_of(kind: Kind) -> Callable[[Sequence[Any]], list[Sequence[Any]]]:
     if not kind.columns:
         get = lambda part: (part.name,)  # noqa: E731 - of one name attrgetter makes no tuple
 
-    def fit(columns: list[Sequence[Any]]) -> bool:
+    def fit(columns: Sequence[Sequence[Any]]) -> bool:
         return all(
             max(map(len, columns[place])) <= MAX_TEXT and "\0" not in "".join(columns[place]) for place in texts
         ) and all(known.issuperset(columns[place]) for place, known in enums)
 
-    def made_to_fit(found: Sequence[Any]) -> Sequence[Any]:
-        values = list(found)
+    def made_to_fit(columns: list[Sequence[Any]]) -> None:
         for place in texts:
-            values[place] = clean(values[place])
+            columns[place] = list(map(clean, columns[place]))
         for place, known in enums:
             # Numbers that this version does not know count as "unknown", which is how they are shown.
-            if values[place] not in known:
-                values[place] = 1
-        return values
+            columns[place] = [number if number in known else 1 for number in columns[place]]
 
     def values(parts: Sequence[Any]) -> list[Sequence[Any]]:
-        found: list[Sequence[Any]] = list(map(get, parts))
+        columns: list[Sequence[Any]] = list(zip(*map(get, parts), strict=True))
         # Whole columns are looked at, single values only where one does not fit.
-        return found if not found or fit(list(zip(*found, strict=True))) else list(map(made_to_fit, found))
+        if not fit(columns):
+            made_to_fit(columns)
+        return columns
 
     return values
 
