@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Set
 
 from google.api import httpbody_pb2
 
@@ -25,7 +25,9 @@ from services.telemetry.query.question import Question, question
 from services.values import times
 
 MAX_WARNINGS = 20
-_STALE_INTERVALS = 2
+_STALE_INTERVALS, _STALE_SECONDS = 2, 60
+"""A newest sample of an interval may be two of them old before the next one is here: arrays are not all asked in the
+same moment, and answer late."""
 _CAPACITIES_LAST = 3600 * 1000
 """Capacities are as old as the last sync, and hold until the next one."""
 
@@ -76,9 +78,8 @@ class MetricService:
 
     async def _query(self, request: pb.QueryMetricsRequest, _: Call) -> pb.QueryMetricsResponse:
         asked = question(request, now=times.now() // 1000)
-        for storage_id in sorted(asked.storage_ids):
-            await require(self._fleet, storage_id)
-        storages = self._wanted(asked)
+        only = {(await require(self._fleet, storage_id)).id for storage_id in sorted(asked.storage_ids)}
+        storages = self._wanted(asked, only)
         ids = [storage.id for storage in storages]
         found = await self._store.scan(lambda connection: answer(connection, asked, ids))
         response = pb.QueryMetricsResponse(source=pb.METRIC_SOURCE_HISTORY, warnings=self._late(storages, asked))
@@ -86,11 +87,11 @@ class MetricService:
             self._show(one, asked.kind, response.series.add())
         return response
 
-    def _wanted(self, asked: Question) -> list[Storage]:
+    def _wanted(self, asked: Question, only: Set[str]) -> list[Storage]:
         return [
             storage
             for storage in self._fleet.all().values()
-            if (not asked.storage_ids or storage.id in asked.storage_ids)
+            if (not only or storage.id in only)
             and all(storage.labels.get(key) == value for key, value in asked.labels.items())
         ]
 
@@ -119,11 +120,10 @@ class MetricService:
             storage.id: Array(storage.id, storage.name, storage.vendor, storage.model)
             for storage in self._fleet.all().values()
         }
-        for storage_id in request.storage_ids:
-            await require(self._fleet, storage_id)
-        kinds = frozenset(request.kinds) or None
-        storage_ids = frozenset(request.storage_ids) or None
-        newest = [one for one in self._latest.of(kinds, storage_ids) if self._holds(one)]
+        only = frozenset([(await require(self._fleet, storage_id)).id for storage_id in request.storage_ids])
+        now = times.now() // 1000
+        told = self._latest.of(frozenset(request.kinds) or None, only or None)
+        newest = [one for one in told if now - one.at <= self._lasting(one)]
         format_ = negotiated(request.accept)
         first = True
         for part in write(newest, arrays, self._names, format_):
@@ -133,13 +133,15 @@ class MetricService:
         if first:
             yield httpbody_pb2.HttpBody(content_type=format_)
 
-    def _holds(self, one: Newest) -> bool:
-        """Whether the values are not too old to be taken for those of now."""
+    def _lasting(self, one: Newest) -> int:
+        """Milliseconds for which values are taken for those of now."""
         pace = paces(self._collector.known(one.storage_id)).get(one.kind)
-        interval = pace.interval if pace is not None else _CAPACITIES_LAST
-        if all(metrics.catalogue()[name].is_capacity for name in one.metrics):
-            interval = max(interval, _CAPACITIES_LAST)
-        return times.now() // 1000 - one.at <= _STALE_INTERVALS * interval
+        interval = pace.interval if pace is not None else 0
+        if pace is None or all(metrics.catalogue()[name].is_capacity for name in one.metrics):
+            storage = self._fleet.get(one.storage_id)
+            synced = storage.message.sync_interval.ToMilliseconds() if storage is not None else 0
+            interval = max(interval, synced, _CAPACITIES_LAST)
+        return _STALE_INTERVALS * interval + _STALE_SECONDS * 1000
 
     async def _list_forecasts(self, request: pb.ListForecastsRequest, _: Call) -> pb.ListForecastsResponse:
         return await self._forecasts.answer(request)

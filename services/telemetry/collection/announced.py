@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from delphis.sdk import metrics
+from delphis.telemetry.v1 import telemetry_pb2
 from delphis.type.v1 import metric_pb2
 from services.telemetry.collection import plan
 from services.telemetry.collection.plan import Pace
@@ -15,10 +16,17 @@ LONGEST_RETENTION = 10 * 366 * 24 * 3600 * 1000
 
 
 def paces(collection: Collection) -> dict[str, Pace]:
-    """How each kind that the array measures is collected."""
+    """How each kind that the array measures is collected. Not to be changed."""
     told, settings = collection.capabilities, collection.settings
     if told is None:
         return {}
+    known = collection.paces
+    if known is None or known[0] is not told or known[1] is not settings:
+        known = collection.paces = told, settings, _paces(told, settings)
+    return known[2]
+
+
+def _paces(told: metric_pb2.Capabilities, settings: telemetry_pb2.CollectionSettings) -> dict[str, Pace]:
     wanted = settings.interval.ToMilliseconds() if settings.HasField("interval") else 0
     kept = retention(told)
     return {

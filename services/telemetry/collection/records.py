@@ -14,7 +14,7 @@ from services.store.columns import clean
 from services.store.connection import Connection
 from services.store.statement import sql, statement
 from services.telemetry.collection import plan
-from services.telemetry.collection.plan import Gap
+from services.telemetry.collection.plan import Gap, Pace
 from services.telemetry.schema.collection import collections, kinds
 from services.telemetry.window import Window
 
@@ -132,6 +132,9 @@ class KindState:
         )
 
 
+Paces = tuple[metric_pb2.Capabilities, telemetry_pb2.CollectionSettings, dict[str, Pace]]
+
+
 @dataclass(slots=True)
 class Collection:
     """What is known of the collection from one array."""
@@ -141,6 +144,8 @@ class Collection:
     """None: it was not asked yet."""
     asked_at: int
     kinds: dict[str, KindState]
+    paces: Paces | None = None
+    """What follows from the first two, and from which it did."""
 
 
 def load(connection: Connection) -> dict[bytes, Collection]:
