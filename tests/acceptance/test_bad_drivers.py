@@ -256,7 +256,7 @@ def test_ignored_sigterm(delphis: Up, bystander: str) -> None:
     pid = delphis.host_pids("ignore-sigterm")[0]
     restarted = delphis.ask("POST", "/v1/drivers/dev.delphis.test.ignore-sigterm:restart", {})
     assert restarted.status == 200, restarted
-    wait_for("end of the old host", lambda: pid not in delphis.host_pids("ignore-sigterm"), 40)
+    wait_for("end of the old host", lambda: pid not in delphis.host_pids("ignore-sigterm"), 60)
     unharmed(delphis, bystander, good)
     remove(delphis, good, bad)
 

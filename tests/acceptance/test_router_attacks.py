@@ -15,7 +15,7 @@ PATH = "/delphis.driver.v1.StorageDriver/GetStorage"
 def send(delphis: Up, body: bytes) -> bytes:
     with grpc.insecure_channel(delphis.grpc) as channel:
         ask: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PATH)
-        return ask(body, timeout=10)
+        return ask(body, timeout=60)
 
 
 def field_one(target: bytes) -> bytes:

@@ -68,12 +68,12 @@ def test_each_scope_opens_what_it_should_over_grpc(delphis: Up, tokens: dict[str
     with grpc.insecure_channel(delphis.grpc) as channel:
         stub = inventory_pb2_grpc.InventoryServiceStub(channel)
         with pytest.raises(grpc.RpcError) as raised:
-            stub.ListStorages(inventory_pb2.ListStoragesRequest(), timeout=10)
+            stub.ListStorages(inventory_pb2.ListStoragesRequest(), timeout=60)
         assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
         metadata = (("authorization", f"Bearer {tokens['read']}"),)
-        stub.ListStorages(inventory_pb2.ListStoragesRequest(), timeout=10, metadata=metadata)
+        stub.ListStorages(inventory_pb2.ListStoragesRequest(), timeout=60, metadata=metadata)
         with pytest.raises(grpc.RpcError) as raised:
-            stub.SyncStorages(inventory_pb2.SyncStoragesRequest(), timeout=10, metadata=metadata)
+            stub.SyncStorages(inventory_pb2.SyncStoragesRequest(), timeout=60, metadata=metadata)
         assert raised.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 

@@ -44,7 +44,7 @@ def test_a_watch_tells_what_syncs_find(delphis: Up) -> None:
         with closing(StreamReader(port_of(gateway), "/v1/changes:watch")) as reader:
             reader.record()
             gateway.stop()
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 30
             assert reader.record()["error"]["error_code"] == "ServiceUnavailable"
 
 
@@ -54,5 +54,5 @@ def test_a_stop_does_not_wait_for_watches(tmp_path: Path) -> None:
         reader.record()
         began = time.monotonic()
         assert running.stop() == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30
         assert reader.record()["error"]["error_code"] == "ServiceUnavailable"

@@ -68,7 +68,7 @@ class AlertsUp:
         """The sequence numbers of the open alerts of the array's own."""
         return {alert["sequence_number"] for alert in self.alerts(storage_id) if alert["origin"] != "delphis"}
 
-    def wait_numbers(self, storage_id: str, *numbers: str, timeout: float = 20.0) -> None:
+    def wait_numbers(self, storage_id: str, *numbers: str, timeout: float = 60.0) -> None:
         """Returns when these alerts are open, and no others of the array's own."""
         seen: set[str] = set()
 

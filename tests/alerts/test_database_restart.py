@@ -50,5 +50,5 @@ def test_what_was_accepted_outlives_its_database(tmp_path: Path, postgres_cluste
             reply = running.ask("GET", f"/v1/storages/{array}/alerts")
             return reply.status == 200 and {one["sequence_number"] for one in reply.json["alerts"]} >= wanted
 
-        wait_for("all that was accepted", stored, 45, 0.2)
+        wait_for("all that was accepted", stored, 60, 0.2)
         assert {alert["count"] for alert in delphis.alerts(array) if alert["origin"] == "trap"} == {1}

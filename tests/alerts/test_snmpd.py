@@ -90,7 +90,7 @@ def agent(folder: Path, receiver: str, disk: Path) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def test_a_disk_that_fills_up(tmp_path: Path, disk: Path) -> None:

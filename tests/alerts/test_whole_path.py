@@ -68,7 +68,7 @@ class Desk:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(60)
 
 
 class Informer(threading.Thread):
@@ -139,7 +139,7 @@ def test_what_was_accepted_is_stored_and_told(tmp_path: Path, desk: Desk) -> Non
         for informer in informers:
             informer.finish()
         for informer in informers:
-            informer.join(20)
+            informer.join(60)
         accepted = {
             (array, number) for array, informer in zip(arrays, informers, strict=True) for number in informer.answered
         }
@@ -149,10 +149,10 @@ def test_what_was_accepted_is_stored_and_told(tmp_path: Path, desk: Desk) -> Non
             return {(array, number) for array in arrays for number in delphis.numbers(array)}
 
         with contextlib.suppress(AssertionError):
-            wait_for("all that was accepted, stored", lambda: stored() >= accepted, 30, 0.2)
+            wait_for("all that was accepted, stored", lambda: stored() >= accepted, 60, 0.2)
         assert stored() == accepted
         with contextlib.suppress(AssertionError):
-            wait_for("all that was stored, told", lambda: desk.told >= accepted, 30, 0.1)
+            wait_for("all that was stored, told", lambda: desk.told >= accepted, 60, 0.1)
         assert desk.told == accepted
         # What a crash made come again was repeated, and never became a second alert.
         total = running.get("/v1/alerts?origin=trap&include_total=true&limit=1")["total_size"]
@@ -175,7 +175,7 @@ def test_a_stream_is_stored_and_told(tmp_path: Path, desk: Desk, rate: int, *, v
         count = trap_stream.write(tmp_path / "stream", HOSTS, rate * 2, "s", make)
         sender = [sys.executable, "-m", "benchmarks.trap_stream", delphis.receiver, str(tmp_path / "stream"), str(rate)]
         subprocess.run(sender, check=True)
-        wait_for("all events", lambda: len(desk.of_traps) >= count, 30, 0.1)
+        wait_for("all events", lambda: len(desk.of_traps) >= count, 60, 0.1)
         assert len(desk.of_traps) == count
         assert delphis.counts()["accepted"] == count
         assert running.get("/v1/alerts?origin=trap&limit=1&include_total=true")["total_size"] == count // 2

@@ -130,7 +130,7 @@ async def ways(pipeline: Pipeline, folder: Path) -> AsyncIterator[dict[str, Invo
 
 
 async def outcome(invoker: Invoker, path: str, streaming: bool, token: str | None) -> str:
-    ingress = Ingress(token=token, request_id="req-1", timeout=10.0, peer="test")
+    ingress = Ingress(token=token, request_id="req-1", timeout=60, peer="test")
     try:
         if streaming:
             assert [body async for body in invoker.stream(path, b"x", ingress)] == [b"x"]

@@ -80,7 +80,7 @@ def outputs(listed: list[Command], server: Up) -> list[str]:
         cwd=REPO,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=60,
         check=False,
     )
     parts = re.split(rf"{END} (\d+) (\d+)\n", done.stdout)

@@ -31,7 +31,7 @@ class World:
     names: dict[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
-        self._connection = http.client.HTTPConnection(self.up.rest.removeprefix("http://"), timeout=30)
+        self._connection = http.client.HTTPConnection(self.up.rest.removeprefix("http://"), timeout=60)
 
     def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
         """A request on the one connection; bytes are sent as they are, anything else as JSON."""

@@ -91,4 +91,4 @@ def lay_out(folder: Path, *, fsid: str, monitor_port: int) -> None:
 
 
 def _run(*command: str | Path) -> None:
-    subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=30)
+    subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=60)

@@ -60,7 +60,7 @@ def listed(delphis: Up, kind: str, storage: dict[str, Any]) -> dict[str, dict[st
 
 
 def after_a_sync(
-    delphis: Up, storage: dict[str, Any], what: str, probe: Callable[[], Any], timeout: float = 30.0
+    delphis: Up, storage: dict[str, Any], what: str, probe: Callable[[], Any], timeout: float = 60.0
 ) -> Any:
     """Syncs again and again until one is complete and the probe answers something true."""
 
@@ -157,6 +157,6 @@ def test_a_disk_dies_and_comes_back(delphis: Up, storage: dict[str, Any], ceph_c
 
 def test_the_command_line(delphis: Up, storage: dict[str, Any], tmp_path: Path) -> None:
     command = [DELPHIS, "--server", delphis.grpc, "storages", "list"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert storage["serial_number"][:8] in done.stdout

@@ -94,7 +94,7 @@ def test_announces_what_it_has(host: Host) -> None:
 
 
 def test_the_cluster(host: Host, target: Target, ceph_cluster: CephCluster) -> None:
-    storage = host.get_storage(target(), timeout=30).storage
+    storage = host.get_storage(target(), timeout=60).storage
     assert storage.serial_number == ceph_cluster.fsid
     assert storage.status == StorageStatus.STORAGE_STATUS_NORMAL
     assert storage.firmware_version == ceph_cluster.ceph_json("version")["version"].split()[2]
@@ -180,7 +180,7 @@ def test_rates_are_what_ceph_counted(host: Host, target: Target, ceph_cluster: C
         return found[0] if batches[-1].complete and found else None
 
     volume = wait_for("image in the list", measured, 60)
-    said = host.stub.GetCapabilities(pb.GetCapabilitiesRequest(target=target(measured=True)), timeout=30).capabilities
+    said = host.stub.GetCapabilities(pb.GetCapabilitiesRequest(target=target(measured=True)), timeout=60).capabilities
     assert {group.kind for group in said.resource_metrics} >= {"storage", "storage_pool", "disk"}
     # The image is counted once the module has found it, which something done on it makes it do.
     rbd("bench", "--io-type", "write", "--io-size", "64K", "--io-total", "1M", "rbd/measured")
@@ -238,7 +238,7 @@ def test_rates_are_what_ceph_counted(host: Host, target: Target, ceph_cluster: C
 
 def counted(cluster: CephCluster, counter: str) -> float:
     """What the page of the manager says of the image `measured`."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{cluster.metrics_port}/metrics", timeout=30) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{cluster.metrics_port}/metrics", timeout=60) as page:
         text = page.read().decode()
     return sum(
         float(line.rsplit(" ", 1)[1])
@@ -253,7 +253,7 @@ def test_the_token_is_renewed(host: Host, target: Target, ceph_cluster: CephClus
         short = target("short-lived")
 
         def probe() -> bool:
-            assert host.get_storage(short, timeout=30).storage.serial_number == ceph_cluster.fsid
+            assert host.get_storage(short, timeout=60).storage.serial_number == ceph_cluster.fsid
             return "logging in again" in host.output()
 
         wait_for("expired token", probe)
@@ -263,7 +263,7 @@ def test_the_token_is_renewed(host: Host, target: Target, ceph_cluster: CephClus
 
 def failed(host: Host, target: pb.Target) -> Failed:
     """How GetStorage fails; the password is in no part of it."""
-    found = failure(lambda: host.get_storage(target, timeout=30))
+    found = failure(lambda: host.get_storage(target, timeout=60))
     password = target.access_info.rest.password
     assert password not in repr(found)
     assert password not in host.output()
@@ -287,7 +287,7 @@ def test_access_info_that_is_wrong(host: Host, target: Target, changes: dict[str
     found = (
         failed(host, target("wrong", **changes))
         if changes.get("password") != ""
-        else failure(lambda: host.get_storage(target("wrong", **changes), timeout=30))
+        else failure(lambda: host.get_storage(target("wrong", **changes), timeout=60))
     )
     assert found.reason == reason
     assert found.code == grpc.StatusCode.FAILED_PRECONDITION
@@ -307,14 +307,14 @@ def test_the_authority_and_no_verification(host: Host, target: Target, ceph_clus
             Tls(mode=TlsMode.TLS_MODE_OFF),
         )
     ):
-        assert host.get_storage(target(f"tls-{number}", tls=tls), timeout=30).storage.serial_number
+        assert host.get_storage(target(f"tls-{number}", tls=tls), timeout=60).storage.serial_number
 
 
 def test_a_user_who_may_not_see_disks(host: Host, target: Target, ceph_cluster: CephCluster) -> None:
     ceph_cluster.add_user("blocks", "another-Passw0rd", "block-manager")
     limited = target("limited", username="blocks", password="another-Passw0rd")
     request = pb.ListControllersRequest(target=limited)
-    found = failure(lambda: list(host.stub.ListControllers(request, timeout=30)))
+    found = failure(lambda: list(host.stub.ListControllers(request, timeout=60)))
     assert found.reason == "ARRAY_PERMISSION_DENIED"
 
 
@@ -328,7 +328,7 @@ def test_a_disk_that_dies_and_comes_back(host: Host, target: Target, ceph_cluste
         wait_for("dead disk", lambda: disk().status == DiskStatus.DISK_STATUS_ABNORMAL)
 
         def warned() -> bool:
-            storage = host.get_storage(target(), timeout=30).storage
+            storage = host.get_storage(target(), timeout=60).storage
             return storage.status == StorageStatus.STORAGE_STATUS_DEGRADED and "OSD_DOWN" in storage.native["checks"]
 
         wait_for("degraded cluster", warned)
@@ -341,4 +341,4 @@ def test_a_disk_that_dies_and_comes_back(host: Host, target: Target, ceph_cluste
     ceph_cluster.await_health()
     assert disk().status == DiskStatus.DISK_STATUS_NORMAL
     normal = StorageStatus.STORAGE_STATUS_NORMAL
-    wait_for("healthy cluster", lambda: host.get_storage(target(), timeout=30).storage.status == normal)
+    wait_for("healthy cluster", lambda: host.get_storage(target(), timeout=60).storage.status == normal)

@@ -87,13 +87,13 @@ def test_what_answers_is_no_dashboard(says: Says) -> None:
     with serving(lambda _: says) as server:
         driver = CephDriver(AccessInfo(rest=server.access(password="p")))
         with pytest.raises(errors.InvalidIpOrPort):
-            driver.connect(Context(timeout=10))
+            driver.connect(Context(timeout=60))
 
 
 def test_nothing_answers() -> None:
     driver = CephDriver(AccessInfo(rest=RestAccess(host="127.0.0.1", port=closed_port())))
     with pytest.raises(errors.InvalidIpOrPort):
-        driver.connect(Context(timeout=10))
+        driver.connect(Context(timeout=60))
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ def delphis(*arguments: str, stdin: str | None = "", **environment: str) -> Answ
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     return Answer(done.returncode, done.stdout, done.stderr)

@@ -19,7 +19,7 @@ from .conftest import quick
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     with up(tmp_path_factory.mktemp("delphis"), telemetry=True) as started:
-        wait_for("telemetry", lambda: quick("--server", started.grpc, "collections", "list").code == 0, 30, 0.3)
+        wait_for("telemetry", lambda: quick("--server", started.grpc, "collections", "list").code == 0, 60, 0.3)
         yield started
 
 
@@ -33,7 +33,7 @@ def array(running: Up) -> str:
         kinds = running.get(f"/v1/storages/{made['id']}/collection")["kinds"]
         return bool(kinds) and all(kind["watermark"] for kind in kinds)
 
-    wait_for("points", collected, 30)
+    wait_for("points", collected, 60)
     return str(made["id"])
 
 

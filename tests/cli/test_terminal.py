@@ -42,7 +42,7 @@ class Terminal:
         os.close(theirs)
         self.text = ""
 
-    def read_until(self, found: Callable[[str], bool], timeout: float = 20.0) -> str:
+    def read_until(self, found: Callable[[str], bool], timeout: float = 60.0) -> str:
         end = time.monotonic() + timeout
         while not found(self.text):
             assert time.monotonic() < end, self.text
@@ -59,7 +59,7 @@ class Terminal:
             while select.select([self._ours], [], [], 0.1)[0]:
                 self.text += os.read(self._ours, 65536).decode(errors="replace")
         os.close(self._ours)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
@@ -167,7 +167,7 @@ def test_a_reader_that_leaves_is_no_fault(server: Server) -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    process.wait(20)
+    process.wait(60)
 
 
 def test_what_help_says_is_what_the_commands_say() -> None:
@@ -216,5 +216,5 @@ def test_a_disk_without_room_for_the_answer(server: Server, form: str) -> None:
     server.storages = [array("box")]
     with Path("/dev/full").open("w") as full:
         command = [str(COMMAND), "--server", server.address, "storages", "list", "-o", form]
-        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr) == (1, "error: [Errno 28] No space left on device\n")

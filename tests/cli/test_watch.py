@@ -26,7 +26,7 @@ def test_a_watch_is_live_and_loses_nothing_when_it_or_the_server_goes_away(tmp_p
             assert said(watch) == ("registered", first)
             wait_for("new place", lambda: place.read_text() != began)
             watch.send_signal(signal.SIGINT)
-            assert watch.wait(10) == 130
+            assert watch.wait(60) == 130
             assert watch.stderr is not None
             assert "Traceback" not in watch.stderr.read()
         second = started.register(2, volumes="2")["id"]
@@ -47,7 +47,7 @@ def test_a_watch_is_live_and_loses_nothing_when_it_or_the_server_goes_away(tmp_p
             try:
                 third = again.register(3, volumes="2")["id"]
                 assert said(watch) == ("registered", third)
-                assert watch.wait(20) == 0
+                assert watch.wait(60) == 0
             finally:
                 again.stop()
     finally:

@@ -27,4 +27,4 @@ def listening(password: str) -> Generator[int, None, None]:
             yield int(server.getsockname()[1])
         finally:
             server.shutdown(socket.SHUT_RDWR)
-            thread.join(5)
+            thread.join(60)

@@ -191,7 +191,7 @@ def raw_hosts() -> Iterator[Path]:
             assert process.stdout.readline() == "ready\n"
             yield Path(folder)
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
 
 
 def caught(report: Report, checks: str) -> None:

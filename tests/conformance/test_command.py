@@ -208,4 +208,4 @@ def test_a_host_over_tls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert check(["--endpoint", endpoint, *files, *some]) == 0
         assert "not run   process.drain             it needs a host that the kit starts" in capsys.readouterr().out
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0

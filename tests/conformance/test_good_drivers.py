@@ -120,7 +120,7 @@ def test_nobody_at_an_endpoint(tmp_path: Path) -> None:
     assert report["service.ready"].outcome is Outcome.FAILED
     assert {result.outcome for result in report.results if result.group == "lists"} == {Outcome.NOT_RUN}
     assert not report.passed
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 50
 
 
 @pytest.mark.parametrize("arguments", [{}, {"command": "a", "endpoint": "b"}, {"driver": "/no/such/folder"}])

@@ -46,7 +46,7 @@ class Host:
         return pb.GetDriverInfoResponse.FromString(payload)
 
     def ask(
-        self, rpc: str, access: AccessInfo, *, storage_id: str = "one", timeout: float = 10.0, **fields: Any
+        self, rpc: str, access: AccessInfo, *, storage_id: str = "one", timeout: float = 60.0, **fields: Any
     ) -> Reply:
         request: Any = methods()[rpc].request(**fields)
         request.target.storage_id, request.target.access_revision = storage_id, 1

@@ -12,7 +12,7 @@ from delphis.type.v1.access_pb2 import AccessInfo
 from tests.delfin_adapter.box import access, box
 from tests.delfin_adapter.support import command, made_up
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 NETWORK = {"access.unreachable", "access.silent", "access.foreign"}
 NO_LOGIN = {"access.wrong-credentials", "access.revision"}

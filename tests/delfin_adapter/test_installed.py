@@ -154,7 +154,7 @@ def installed(folder: Path, drivers: dict[str, str], name: str = "acme-drivers")
 
 def adapter(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-P", "-m", "delphis.delfin", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_where_delfin_lacks_something_the_stand_in_has_it(site: Path) -> None:
@@ -234,7 +234,7 @@ def test_folders_of_hosts_that_were_killed_are_removed(tmp_path: Path) -> None:
     with host("complete:CompleteDriver", environment=place) as running:
         [left] = tmp_path.glob("delphis-delfin-work-*")
         running.process.send(signal.SIGKILL)
-        assert running.process.wait(10)
+        assert running.process.wait(60)
     assert left.is_dir()
     os.utime(left, (1, 1))
     with host("complete:CompleteDriver", environment=place):

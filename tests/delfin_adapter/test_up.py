@@ -48,7 +48,7 @@ def delphis(tmp_path_factory: pytest.TempPathFactory) -> Generator[Up, None, Non
     command = [sys.executable, "-P", "-m", "delphis.delfin", "manifest", "--dir", str(folder / "drivers")]
     for place in (folder / "site", DRIVERS):
         command += ["--path", str(place)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert len(done.stdout.splitlines()) == len(SERVED)
     with up(folder, "--drivers", str(folder / "drivers")) as running:
         yield running
@@ -119,4 +119,4 @@ def test_a_driver_that_lacks_a_library_says_so(delphis: Up) -> None:
 
 def _drivers(delphis: Up) -> str:
     command = [DELPHIS, "--server", delphis.grpc, "drivers", "list", "-o", "json"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout

@@ -61,12 +61,12 @@ def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> str:
         thread.start()
         try:
             with (
-                socket.create_connection(listening.getsockname(), timeout=10) as plain,
+                socket.create_connection(listening.getsockname(), timeout=60) as plain,
                 client.wrap_socket(plain, server_hostname=name) as secured,
             ):
                 assert secured.recv(2) == b"ok"
         finally:
-            thread.join(10)
+            thread.join(60)
     return seen[0]
 
 
@@ -111,7 +111,7 @@ def test_development_keeps_its_authority_and_adds_hosts(tmp_path: Path) -> None:
         names = [word for host in hosts for word in ("--host", host)]
         program = str(Path(sys.executable).with_name("delphis-driver"))
         command = [program, "certs", "--dir", str(tmp_path), *names]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
     assert "made for delphis-core" in certs("127.0.0.1")
     before = (tmp_path / "127.0.0.1/tls.pem").read_bytes()

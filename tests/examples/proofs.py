@@ -75,7 +75,7 @@ class Host:
         request.target.access_info.CopyFrom(info or access(self.array))
         return request
 
-    def call(self, rpc: str, timeout: float = 20.0, **target: Any) -> Reply:
+    def call(self, rpc: str, timeout: float = 60.0, **target: Any) -> Reply:
         """A call to it."""
         return self.client.call(rpc, self.request(rpc, **target), timeout)
 
@@ -151,7 +151,7 @@ def an_array_is_not_overrun(folder: Path) -> None:
         assert host.call("GetStorage").ok
         array.most_running = 0
         with ThreadPoolExecutor(76) as pool:
-            replies = list(pool.map(lambda _: host.call("GetStorage", timeout=30), range(76)))
+            replies = list(pool.map(lambda _: host.call("GetStorage", timeout=60), range(76)))
         refused = [reply for reply in replies if not reply.ok]
         assert {reply.reason for reply in refused} == {"DRIVER_OVERLOADED"}, refused
         assert len(refused) == 76 - 64 - 4
@@ -233,7 +233,7 @@ def served_over_tcp(folder: Path, own: Certificate) -> Iterator[int]:
         yield port
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def command_of(folder: Path) -> list[str]:
@@ -249,10 +249,10 @@ def callers_prove_themselves(folder: Path) -> None:
         with served_over_tcp(folder, own) as port:
             stranger = TlsFiles(own.cert, other.cert, other.key)
             with contextlib.closing(HostClient(f"127.0.0.1:{port}", stranger)) as client:
-                assert client.health(timeout=5) == "UNAVAILABLE"
+                assert client.health(timeout=60) == "UNAVAILABLE"
     bare = {"PATH": os.environ["PATH"], "DELPHIS_DRIVER_ENDPOINT": "tcp://0.0.0.0:1"}
     done = subprocess.run(
-        command_of(folder), cwd=folder, env=bare, capture_output=True, text=True, timeout=30, check=False
+        command_of(folder), cwd=folder, env=bare, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
     assert "needs TLS" in done.stderr

@@ -11,7 +11,7 @@ from tests.examples.proofs import PASSWORD, pebble
 
 
 def ask(array: ArrayServer, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", array.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", array.port, timeout=60)
     try:
         data = None if body is None else json.dumps(body)
         connection.request(method, path, data, {"Authorization": f"Bearer {token}"})

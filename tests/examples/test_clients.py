@@ -51,7 +51,7 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Core]:
 
             def synced() -> bool:
                 asked = inventory_pb2.GetStorageRequest(storage_id=storage.id)
-                state = stub.GetStorage(asked, metadata=bearer, timeout=10).sync_status
+                state = stub.GetStorage(asked, metadata=bearer, timeout=60).sync_status
                 return bool(state == storage_pb2.SYNC_STATUS_SYNCED)
 
             wait_for("the end of the sync", synced, 60)
@@ -90,7 +90,7 @@ def test_a_token_does_not_leave_the_machine_in_clear() -> None:
     folder = make("go-client")
     for arguments in ([], ["core.example:8191"]):
         done = subprocess.run(
-            [folder / "bin/go-client", *arguments], capture_output=True, text=True, timeout=10, check=False
+            [folder / "bin/go-client", *arguments], capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == 1
         assert "usage" in done.stderr if not arguments else "TLS" in done.stderr

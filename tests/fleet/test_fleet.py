@@ -40,14 +40,14 @@ async def fleet(delphis: Up) -> AsyncIterator[Fleet]:
         fleet = Fleet(Core(channel, "none-is-asked-for"))
         fleet.start()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await fleet.wait_known()
             yield fleet
         finally:
             await fleet.stop()
 
 
-async def until(what: str, probe: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(what: str, probe: Callable[[], object], seconds: float = 60.0) -> None:
     """Polls with a deadline."""
     end = time.monotonic() + seconds
     while not probe():
@@ -86,7 +86,7 @@ async def test_settings_and_access_are_followed(delphis: Up, fleet: Fleet) -> No
         "PATCH", f"/v1/storages/{storage_id}", {"labels": {"site": "east"}, "pause": {"reason": "work"}}
     )
     assert reply.status == 200, reply
-    await until("labels", lambda: (found := fleet.get(storage_id)) and found.labels == {"site": "east"}, 10.0)
+    await until("labels", lambda: (found := fleet.get(storage_id)) and found.labels == {"site": "east"}, 60)
     storage = fleet.get(storage_id)
     assert storage is not None
     assert storage.paused
@@ -94,7 +94,7 @@ async def test_settings_and_access_are_followed(delphis: Up, fleet: Fleet) -> No
     block = {"host": "127.0.0.23", "port": 22, "username": "admin", "password": "secret-9c1f"}
     reply = await asyncio.to_thread(delphis.ask, "PUT", f"/v1/storages/{storage_id}/access-info", {"ssh": block})
     assert reply.status == 200, reply
-    await until("host", lambda: (found := fleet.get(storage_id)) and len(found.hosts) == 2, 10.0)
+    await until("host", lambda: (found := fleet.get(storage_id)) and len(found.hosts) == 2, 60)
     storage = fleet.get(storage_id)
     assert storage is not None
     assert storage.hosts == ("127.0.0.22", "127.0.0.23")

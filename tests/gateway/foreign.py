@@ -29,7 +29,7 @@ class Foreign:
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Waits for the gateway to have noticed something."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not holds():
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -34,7 +34,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
     for file in (inventory_pb2, resource_pb2, job_pb2, change_pb2, relation_pb2, version_pb2, auth_pb2, registry_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 )
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 
 T = TypeVar("T")
 Reaction = Message | CallError | Exception | Callable[[Any, Call], Any]

@@ -44,7 +44,7 @@ def test_a_tag_stands_for_the_content(rest: Running) -> None:
 
 def test_a_connection_goes_on_after_304(rest: Running) -> None:
     tag = rest.client.get(STORAGE).headers["etag"]
-    connection = http.client.HTTPConnection("127.0.0.1", rest.server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", rest.server.port, timeout=60)
     for headers, status in (({"If-None-Match": tag}, 304), ({}, 200), ({"If-None-Match": tag}, 304)):
         connection.request("GET", STORAGE, headers=headers)
         response = connection.getresponse()

@@ -204,7 +204,7 @@ async def test_a_start_does_not_wait_for_a_backend_that_hangs(monkeypatch: pytes
 
     monkeypatch.setattr(scripted, "reflect", hangs)
     backend = Backend("b", as_invoker(scripted), refresh=3600, changed=lambda: None)
-    await asyncio.wait_for(backend.start(), 5)
+    await asyncio.wait_for(backend.start(), 60)
     assert backend.descriptors is None
     go.set()
     await _until(lambda: backend.descriptors is not None)

@@ -22,7 +22,7 @@ def _body(foreign: Foreign, text: str, kind: str = "text/x-verse; v=1") -> Any:
 
 @contextmanager
 def _get(foreign: Foreign, path: str, **headers: str) -> Iterator[http.client.HTTPResponse]:
-    with closing(http.client.HTTPConnection("127.0.0.1", foreign.client.port, timeout=20)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", foreign.client.port, timeout=60)) as connection:
         connection.request("GET", path, headers=headers)
         with connection.getresponse() as answer:
             yield answer

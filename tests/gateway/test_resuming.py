@@ -178,7 +178,7 @@ async def count(stores: list[Store], reading: Store) -> None:
             assert await in_thread(watcher.started.wait, TIMEOUT)
         await asyncio.gather(*(written.write(stores[seed % len(stores)], seed) for seed in range(WRITERS)))
         await written.end(reading)
-        await asyncio.wait_for(asyncio.gather(*threads), 40)
+        await asyncio.wait_for(asyncio.gather(*threads), 60)
         truth = await whole(port)
     assert sum(map(len, truth.values())) > WRITERS * STEPS
     for watcher in reading_all:

@@ -66,7 +66,7 @@ def import_delfin(
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=60,
             check=False,
         )
         ended = Ended(done.returncode, done.stdout, done.stderr)

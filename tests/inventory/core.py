@@ -145,7 +145,7 @@ async def refusal(call: Awaitable[object]) -> CallError:
     return raised.value
 
 
-async def until(look: Callable[[], Awaitable[T]], done: Callable[[T], bool], *, seconds: float = 30.0) -> T:
+async def until(look: Callable[[], Awaitable[T]], done: Callable[[T], bool], *, seconds: float = 60.0) -> T:
     """What `look` gives once it is as wanted."""
     last: list[T] = []
     try:

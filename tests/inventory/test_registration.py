@@ -240,7 +240,7 @@ async def test_a_repeat_waits_for_what_a_caller_who_gave_up_left_behind(
 
     def slow(connection: Connection) -> None:
         inside.set()
-        assert go_on.wait(20.0)
+        assert go_on.wait(60)
         lock(connection)
 
     monkeypatch.setattr(rows, "lock_registration", slow)

@@ -29,7 +29,7 @@ SECRET = "sesame-open-4711"
 def certificates(folder: Path, *hosts: str) -> Path:
     """What `delphis-driver certs` makes."""
     names = [part for host in hosts or ("127.0.0.1",) for part in ("--host", host)]
-    subprocess.run([DRIVER, "certs", "--dir", folder, *names], check=True, capture_output=True, timeout=30)
+    subprocess.run([DRIVER, "certs", "--dir", folder, *names], check=True, capture_output=True, timeout=60)
     return folder
 
 
@@ -81,7 +81,7 @@ class Core:
             check=True,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
         )
         return made.stdout.strip()
 
@@ -115,7 +115,7 @@ class Core:
             found = [host for host in self.hosts(name) if host["state"] == "serving"]
             return found if len(found) == count else None
 
-        return wait_for(f"{count} serving hosts", probe, 15)
+        return wait_for(f"{count} serving hosts", probe, 60)
 
     def register(self, port: int, array: str) -> str:
         """A counting array; its storage id."""
@@ -129,7 +129,7 @@ class Core:
         storage_id: str = self.ask("POST", "/v1/storages", body)["id"]
         return storage_id
 
-    def owner(self, storage_id: str, timeout: float = 15.0) -> str:
+    def owner(self, storage_id: str, timeout: float = 60.0) -> str:
         """The process that answers for an array."""
         with grpc.insecure_channel(self.up.grpc) as channel:
             stub = driver_grpc.StorageDriverStub(channel)
@@ -189,7 +189,7 @@ class ContainerHost:
         for line in self.process.stdout:
             self.lines.append(line)
 
-    def said(self, text: str, timeout: float = 15.0) -> str:
+    def said(self, text: str, timeout: float = 60.0) -> str:
         """The line that contains the text, as soon as it was printed."""
         return wait_for(
             f"{text!r} in {''.join(self.lines)}",
@@ -201,7 +201,7 @@ class ContainerHost:
         """A signal to the host."""
         self.process.send_signal(number)
 
-    def end(self, number: signal.Signals = signal.SIGKILL, timeout: float = 15.0) -> int:
+    def end(self, number: signal.Signals = signal.SIGKILL, timeout: float = 60.0) -> int:
         """Ends it; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)

@@ -35,7 +35,7 @@ def synced(core: Core, place: str) -> dict[str, Any]:
         found: dict[str, Any] = core.ask("GET", place)
         return found if found["sync_status"] == "SYNCED" else None
 
-    found = wait_for("the sync", probe, 20)
+    found = wait_for("the sync", probe, 60)
     assert (found["sync_outcome"], found["sync_error"]) == ("ok", None), found
     return found
 
@@ -96,7 +96,7 @@ def test_two_cores(
                 return False
             return True
 
-        wait_for("take-over of the driver", taken_over, 10)
+        wait_for("take-over of the driver", taken_over, 60)
     finally:
         for host in hosts:
             if host.process.poll() is None:

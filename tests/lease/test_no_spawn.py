@@ -46,7 +46,7 @@ def test_a_core_without_hosts_of_its_own(tmp_path: Path, arrays: CountingArrays)
             found: dict[str, Any] = core.ask("GET", f"/v1/storages/{storage}")
             return found if found["sync_status"] == "SYNCED" else None
 
-        wait_for("the first sync", synced, 20)
+        wait_for("the first sync", synced, 60)
         assert not [line for line in children(core.up.process.pid) if "delphis.sdk.host" in line]
 
         # Its host dies, the core too, and the host comes back where it was: the sync that began meanwhile succeeds.
@@ -55,7 +55,7 @@ def test_a_core_without_hosts_of_its_own(tmp_path: Path, arrays: CountingArrays)
         core.restart(kill=True)
         port = int(serving["endpoint"].rpartition(":")[2])
         hosts.append(ContainerHost(core, certs, token, port=port))
-        found = wait_for("the sync", synced, 20)
+        found = wait_for("the sync", synced, 60)
         assert (found["sync_outcome"], found["sync_error"]) == ("ok", None), found
     finally:
         for host in hosts:

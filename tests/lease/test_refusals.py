@@ -51,7 +51,7 @@ class Home:
                         return str(text)
             return None
 
-        return wait_for(f"error of {name}", probe, 15)
+        return wait_for(f"error of {name}", probe, 60)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_other_tokens_announce_nobody_and_a_drivers_token_may_nothing_else(home:
     stub = lease_stub(home)
     for token, code in (("delphis_nonsense", grpc.StatusCode.UNAUTHENTICATED), (home.core.admin, None)):
         with pytest.raises(grpc.RpcError) as refused:
-            stub.AcquireLease(announcement("dev.acme.x"), timeout=10, metadata=bearer(token))
+            stub.AcquireLease(announcement("dev.acme.x"), timeout=60, metadata=bearer(token))
         assert refused.value.code() is (code or grpc.StatusCode.PERMISSION_DENIED)
     token = home.token.read_text(encoding="ascii")
     for path in ("/v1/drivers", "/v1/storages", "/v1/tokens"):
@@ -136,7 +136,7 @@ def test_bad_announcements_name_the_field(home: Home) -> None:
         request.CopyFrom(good)
         setattr(request, field, value)
         with pytest.raises(grpc.RpcError) as refused:
-            stub.AcquireLease(request, timeout=10, metadata=bearer(token))
+            stub.AcquireLease(request, timeout=60, metadata=bearer(token))
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert field in str(refused.value.details())
 
@@ -146,8 +146,8 @@ def test_a_lease_belongs_to_its_token_and_certificate(home: Home) -> None:
     second = home.core.driver_token("second", "dev.acme.bound", ("acme", "bound"))
     stub = lease_stub(home)
     request = announcement("dev.acme.bound", model="bound")
-    lease = stub.AcquireLease(request, timeout=10, metadata=bearer(first))
-    assert stub.AcquireLease(request, timeout=10, metadata=bearer(first)).lease_id == lease.lease_id
+    lease = stub.AcquireLease(request, timeout=60, metadata=bearer(first))
+    assert stub.AcquireLease(request, timeout=60, metadata=bearer(first)).lease_id == lease.lease_id
     for changed, token in (
         (request, second),
         (lease_pb2.AcquireLeaseRequest(certificate_sha256="cd" * 32), first),
@@ -155,21 +155,21 @@ def test_a_lease_belongs_to_its_token_and_certificate(home: Home) -> None:
         other = announcement("dev.acme.bound", model="bound")
         other.certificate_sha256 = changed.certificate_sha256
         with pytest.raises(grpc.RpcError) as refused:
-            stub.AcquireLease(other, timeout=10, metadata=bearer(token))
+            stub.AcquireLease(other, timeout=60, metadata=bearer(token))
         assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
     with pytest.raises(grpc.RpcError):
-        stub.ReleaseLease(lease_pb2.ReleaseLeaseRequest(lease_id=lease.lease_id), timeout=10, metadata=bearer(second))
+        stub.ReleaseLease(lease_pb2.ReleaseLeaseRequest(lease_id=lease.lease_id), timeout=60, metadata=bearer(second))
     # Nobody listens at its address: it is shown as such, since only the core's own dial counts.
     assert "no connection" in home.error("dev.acme.bound")
-    stub.ReleaseLease(lease_pb2.ReleaseLeaseRequest(lease_id=lease.lease_id), timeout=10, metadata=bearer(first))
+    stub.ReleaseLease(lease_pb2.ReleaseLeaseRequest(lease_id=lease.lease_id), timeout=60, metadata=bearer(first))
     assert "ended at" in wait_for(
         "end of the lease",
         lambda: next((h["error"] for h in home.core.hosts("dev.acme.bound") if h["state"] == "dead"), ""),
     )
     # What was given back or ran out may be had with a new token, as where tokens are replaced.
-    stub.AcquireLease(request, timeout=10, metadata=bearer(second))
+    stub.AcquireLease(request, timeout=60, metadata=bearer(second))
     with pytest.raises(grpc.RpcError):
-        stub.AcquireLease(request, timeout=10, metadata=bearer(first))
+        stub.AcquireLease(request, timeout=60, metadata=bearer(first))
     home.unharmed()
 
 
@@ -247,7 +247,7 @@ def test_bad_certificates(home: Home, tmp_path: Path, fault: str) -> None:
 def test_a_host_that_shows_another_certificate_than_its_lease(home: Home) -> None:
     token = home.core.driver_token("liar", "dev.acme.liar", ("acme", "box"))
     (port,) = {host["endpoint"] for host in home.core.hosts()}
-    lease_stub(home).AcquireLease(announcement("dev.acme.liar", endpoint=port), timeout=10, metadata=bearer(token))
+    lease_stub(home).AcquireLease(announcement("dev.acme.liar", endpoint=port), timeout=60, metadata=bearer(token))
     assert f"its lease is for {'ab' * 32}" in home.error("dev.acme.liar")
     home.unharmed()
 
@@ -257,7 +257,7 @@ def test_what_a_host_says_must_be_what_its_lease_says(home: Home) -> None:
     request = announcement("dev.acme.posing", model="posing", endpoint=home.core.hosts()[0]["endpoint"])
     pem = (home.certs / "127.0.0.1" / "tls.pem").read_text(encoding="ascii")
     request.certificate_sha256 = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
-    lease_stub(home).AcquireLease(request, timeout=10, metadata=bearer(token))
+    lease_stub(home).AcquireLease(request, timeout=60, metadata=bearer(token))
     assert "it says that it is the driver 'dev.acme.counting'" in home.error("dev.acme.posing")
     home.unharmed()
 
@@ -280,10 +280,10 @@ def test_a_host_of_an_unknown_major(home: Home) -> None:
         token = home.core.driver_token("future", "dev.acme.future", ("acme", "future"))
         request = announcement("dev.acme.future", model="future", endpoint=f"tcp://127.0.0.1:{port}")
         request.certificate_sha256 = hashlib.sha256(ssl.PEM_cert_to_DER_cert(cert.decode())).hexdigest()
-        lease_stub(home).AcquireLease(request, timeout=10, metadata=bearer(token))
+        lease_stub(home).AcquireLease(request, timeout=60, metadata=bearer(token))
         assert "it doesn't serve delphis.driver.v1.StorageDriver" in home.error("dev.acme.future")
     finally:
-        server.stop(None).wait(5)
+        server.stop(None).wait(60)
     home.unharmed()
 
 
@@ -292,7 +292,7 @@ def test_a_call_with_an_old_epoch_is_refused_and_asked_again_with_the_new_one(ho
         storage = home.core.register(arrays.port, "fenced")
         assert home.core.owner(storage) == home.host.pid
         # As if another core had given the array away and back: the store and the host know it, this core does not.
-        database = sqlite3.connect(home.core.up.data_dir / "inventory.db", timeout=10)
+        database = sqlite3.connect(home.core.up.data_dir / "inventory.db", timeout=60)
         assert database.execute("UPDATE array_owners SET epoch = 50 WHERE storage_id = ?", (storage,)).rowcount == 1
         database.commit()
         database.close()
@@ -304,12 +304,12 @@ def test_a_call_with_an_old_epoch_is_refused_and_asked_again_with_the_new_one(ho
         with grpc.secure_channel(place.removeprefix("tcp://"), credentials) as channel:
             stub = driver_grpc.StorageDriverStub(channel)
             stub.CloseStorage(
-                driver_pb.CloseStorageRequest(target=driver_pb.Target(storage_id=storage, owner_epoch=50)), timeout=10
+                driver_pb.CloseStorageRequest(target=driver_pb.Target(storage_id=storage, owner_epoch=50)), timeout=60
             )
             assert arrays.sessions("fenced") == []
             old = driver_pb.Target(storage_id=storage, owner_epoch=49)
             with pytest.raises(grpc.RpcError) as refused:
-                stub.CloseStorage(driver_pb.CloseStorageRequest(target=old), timeout=10)
+                stub.CloseStorage(driver_pb.CloseStorageRequest(target=old), timeout=60)
             assert refused.value.code() is grpc.StatusCode.ABORTED
         assert home.core.owner(storage) == home.host.pid
         assert arrays.sessions("fenced") == [home.host.pid]

@@ -94,7 +94,7 @@ def test_a_process_that_does_not_answer_is_shown_and_comes_back(running: Up) -> 
         assert not any(("process", "alerts") in labels for name, labels in series(running, OWN) if "_up" not in name)
     finally:
         os.kill(pid, signal.SIGKILL)
-    wait_for("its return", lambda: all_up(running), 30)
+    wait_for("its return", lambda: all_up(running), 60)
     assert one(running, "delphis_process_start_time_seconds", process="alerts") > began
     assert one(running, "delphis_relay_connected", process="core", to="alerts") == 1
 

@@ -97,7 +97,7 @@ class Fuzzer:
         attempt()
 
     def _call(self, operation: Any, case: Any) -> None:
-        response = case.call(headers=self._headers, timeout=30)
+        response = case.call(headers=self._headers, timeout=60)
         self.calls += 1
         self.statuses[response.status_code] = self.statuses.get(response.status_code, 0) + 1
         case.validate_response(response, checks=list(CHECKS))

@@ -19,7 +19,7 @@ from tests.support.up import Up, up, wait_for
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 PACKAGE = "delphis_client"
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

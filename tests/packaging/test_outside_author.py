@@ -154,11 +154,11 @@ target = driver.Target(
 )
 with grpc.insecure_channel(sys.argv[1]) as channel:
     stub = storage_driver_pb2_grpc.StorageDriverStub(channel)
-    info = stub.GetDriverInfo(driver.GetDriverInfoRequest(), wait_for_ready=True, timeout=30)
+    info = stub.GetDriverInfo(driver.GetDriverInfoRequest(), wait_for_ready=True, timeout=60)
     print("info", info.name)
-    answer = stub.GetStorage(driver.GetStorageRequest(target=target), timeout=30)
+    answer = stub.GetStorage(driver.GetStorageRequest(target=target), timeout=60)
     print("serial", answer.storage.serial_number)
-    batches = list(stub.ListVolumes(driver.ListVolumesRequest(target=target), timeout=30))
+    batches = list(stub.ListVolumes(driver.ListVolumesRequest(target=target), timeout=60))
     print("volumes", sum(len(batch.items) for batch in batches), batches[-1].complete)
 """
 
@@ -178,6 +178,6 @@ def test_driver_runs_from_the_wheel_and_answers(newest: Environment) -> None:
             done = newest.run("python", "-c", CALL, f"unix:{newest.folder}/acme.sock")
         finally:
             host.terminate()
-        assert host.wait(30) == 0
+        assert host.wait(60) == 0
     assert done.code == 0, done.output
     assert done.output.split() == ["info", "local.acme-box", "serial", "4711", "volumes", "3", "True"]

@@ -35,7 +35,7 @@ def run(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=60,
         check=False,
     )
 
@@ -49,11 +49,11 @@ def simulated(*words: object) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     try:
         assert process.stdout is not None
         line = process.stdout.readline().strip()
-        assert line, process.communicate(timeout=10)[1]
+        assert line, process.communicate(timeout=60)[1]
         yield line, process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def array_file(path: Path, box: Box, **more: Any) -> Path:
@@ -111,7 +111,7 @@ def test_files_are_readable(recorded: tuple[Path, Box]) -> None:
 
 def read_simulated(path: Path) -> tuple[Any, list[Any]]:
     driver = BoxDriver(arrays.read(path).access)
-    context = Context("s", timeout=20.0)
+    context = Context("s", timeout=60)
     try:
         driver.connect(context)
         return driver.get_storage(context), list(driver.list_volumes(context))
@@ -146,11 +146,11 @@ def test_the_simulated_array_refuses_other_logins_and_names_what_is_nearest(
         wrong = arrays.read(tmp_path / "simulated.json").wrong
         assert wrong is not None
         with pytest.raises(errors.InvalidUsernameOrPassword):
-            BoxDriver(wrong).connect(Context("s", timeout=10.0))
-        assert requests.get(f"{url}/api/system", timeout=10).status_code == 401
-        assert requests.get(f"{url}/api/sistem?x=1", timeout=10).status_code == 404
+            BoxDriver(wrong).connect(Context("s", timeout=60))
+        assert requests.get(f"{url}/api/system", timeout=60).status_code == 401
+        assert requests.get(f"{url}/api/sistem?x=1", timeout=60).status_code == 404
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=10)
+        _, said = process.communicate(timeout=60)
     assert "GET /api/system: 401, since it has no header X-Box-Token" in said
     assert "GET /api/sistem?x=1: not in the recording; the nearest is GET /api/system" in said
 
@@ -187,8 +187,8 @@ def test_a_generated_simulator_as_a_process() -> None:
     import requests
 
     with simulated(f"{DRIVER.with_name('boxes.py')}:Box") as (url, _):
-        token = requests.post(f"{url}/api/login", json={"user": USER, "password": PASSWORD}, timeout=10).json()["token"]
-        system = requests.get(f"{url}/api/system", headers={"X-Box-Token": token}, timeout=10).json()
+        token = requests.post(f"{url}/api/login", json={"user": USER, "password": PASSWORD}, timeout=60).json()["token"]
+        system = requests.get(f"{url}/api/system", headers={"X-Box-Token": token}, timeout=60).json()
         assert system["serialNumber"] == SERIAL
     for wrong in ("boxes.py:Bax", "nowhere.py:Box", "boxes.py"):
         done = run("simulate", DRIVER.with_name(wrong))
@@ -201,7 +201,7 @@ def test_the_fixture(recorded: tuple[Path, Box], delphis_simulate: Any) -> None:
 
     folder, _ = recorded
     server = delphis_simulate(folder)
-    assert requests.get(f"{server.url}/api/system", timeout=10).status_code == 401
+    assert requests.get(f"{server.url}/api/system", timeout=60).status_code == 401
     assert server.log[0].status == 401
     assert delphis_simulate(Box()).url != server.url
 
@@ -273,7 +273,7 @@ def test_a_recorded_ssh_session_is_replayed(tmp_path: Path) -> None:
 
     def read(server: SshReplay, access: AccessInfo) -> tuple[str, str]:
         access.ssh.host, access.ssh.port, access.ssh.pub_key = "127.0.0.1", server.port, server.host_key
-        session, context = SshSession(access.ssh), Context("s", timeout=20.0)
+        session, context = SshSession(access.ssh), Context("s", timeout=60)
         try:
             with session.shell(context) as shell:
                 shown = shell.run("show ip")

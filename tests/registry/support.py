@@ -93,7 +93,7 @@ class House:
         self.preferences = preferences
         self.router = Router(registry, arrays)
 
-    async def pid(self, storage_id: str, *, timeout: float = 20.0) -> int:
+    async def pid(self, storage_id: str, *, timeout: float = 60.0) -> int:
         """The process that answers for the array."""
         answer = await self.router.unary("GetStorage", storage_id, deadline=deadline(timeout))
         return int(driver_pb.GetStorageResponse.FromString(answer).storage.name)
@@ -136,7 +136,7 @@ async def failure(call: Awaitable[object]) -> CallError:
     raise AssertionError(f"the call succeeded: {answer!r}")
 
 
-async def until(condition: Callable[[], T | None], *, seconds: float = 10.0, what: str = "") -> T:
+async def until(condition: Callable[[], T | None], *, seconds: float = 60.0, what: str = "") -> T:
     """Waits until the condition holds, and returns what it says."""
     end = time.monotonic() + seconds
     while not (value := condition()):

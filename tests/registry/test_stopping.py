@@ -14,7 +14,7 @@ from tests.registry.support import PAIR, House, house, until, write_manifest
 async def ends(home: House, *calls: asyncio.Task[object]) -> None:
     before = time.monotonic()
     await home.registry.stop(1.0)
-    assert time.monotonic() - before < 3.0
+    assert time.monotonic() - before < 15
     for error in await asyncio.gather(*calls, return_exceptions=True):
         assert isinstance(error, CallError), error
         assert error.reason == "SERVICE_UNAVAILABLE"

@@ -28,7 +28,7 @@ async def test_alerts_is_told_by_the_core_itself(tmp_path: Path) -> None:
     far.unary = answer
     await far.start()
     relay = Relay("alerts", Peer("--alerts", far.address).channel(), TOKEN)
-    assert await relay.wait(5.0)
+    assert await relay.wait(60)
     await Release(relay)("some-id")
     assert asked == ["some-id"]
     assert [call.caller.name for call in far.calls] == ["service"]
@@ -57,7 +57,7 @@ async def test_trouble_is_logged_and_keeps_nobody(
             return body
 
         await far.start()
-        assert await relay.wait(5.0)
+        assert await relay.wait(60)
         for name, answer in (("alerts-refuses", refuse), ("array-away", report), ("alerts-hangs", hang)):
             far.unary = answer
             await told(name)

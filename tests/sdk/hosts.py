@@ -28,7 +28,7 @@ DRIVERS = Path(__file__).parent / "drivers.py"
 SENTINEL = "S3nt1nel/p@ss w0rd"
 
 
-def wait_for(what: str, probe: Callable[[], T | None], timeout: float = 20.0) -> T:
+def wait_for(what: str, probe: Callable[[], T | None], timeout: float = 60.0) -> T:
     """What the probe answers as soon as it answers something true."""
     end = time.monotonic() + timeout
     while True:
@@ -121,15 +121,15 @@ class Host:
         return StorageDriverStub(self._channels[0])
 
     def info(self) -> pb.GetDriverInfoResponse:
-        return self.stub.GetDriverInfo(pb.GetDriverInfoRequest(), timeout=10)
+        return self.stub.GetDriverInfo(pb.GetDriverInfoRequest(), timeout=60)
 
-    def get_storage(self, target: pb.Target, timeout: float = 10) -> pb.GetStorageResponse:
+    def get_storage(self, target: pb.Target, timeout: float = 60.0) -> pb.GetStorageResponse:
         return self.stub.GetStorage(pb.GetStorageRequest(target=target), timeout=timeout)
 
-    def list_volumes(self, target: pb.Target, timeout: float = 20) -> list[pb.ListVolumesResponse]:
+    def list_volumes(self, target: pb.Target, timeout: float = 60.0) -> list[pb.ListVolumesResponse]:
         return list(self.stub.ListVolumes(pb.ListVolumesRequest(target=target), timeout=timeout))
 
-    def call(self, path: str, request: bytes, *, streams: bool = False, timeout: float = 10) -> list[bytes]:
+    def call(self, path: str, request: bytes, *, streams: bool = False, timeout: float = 60.0) -> list[bytes]:
         """Any method, as bytes: its answers."""
         if not self._channels:
             self.channel()
@@ -149,11 +149,11 @@ class Host:
         """The same, whenever it changes."""
         channel: Any = self.channel()
         watch = channel.unary_stream("/grpc.health.v1.Health/Watch")
-        for answer in watch(health_pb2.HealthCheckRequest().SerializeToString(), timeout=20):
+        for answer in watch(health_pb2.HealthCheckRequest().SerializeToString(), timeout=60):
             status = health_pb2.HealthCheckResponse.FromString(answer).status
             yield health_pb2.HealthCheckResponse.ServingStatus.Name(status)
 
-    def terminate(self, timeout: float = 20) -> int:
+    def terminate(self, timeout: float = 60.0) -> int:
         """SIGTERM, and the exit code."""
         self.process.terminate()
         return self.process.wait(timeout)
@@ -167,7 +167,7 @@ class Host:
                 self.process.wait(3)
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
         self._reader.join(5)
 
 
@@ -262,14 +262,14 @@ class InBackground:
     def ended(self) -> bool:
         return not self._thread.is_alive()
 
-    def join(self, timeout: float = 20) -> Any:
+    def join(self, timeout: float = 60.0) -> Any:
         """The result; raises what the call raised."""
         self._thread.join(timeout)
         assert self.ended, "the call did not end"
         assert self.error is None, self.error
         return self.result
 
-    def failed(self, timeout: float = 20) -> Failed:
+    def failed(self, timeout: float = 60.0) -> Failed:
         self._thread.join(timeout)
         assert self.ended, "the call did not end"
         assert self.error is not None, self.result

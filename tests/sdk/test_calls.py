@@ -55,7 +55,7 @@ def test_lists_end_with_complete(shared_host: SharedHost) -> None:
     assert [len(batch.items) for batch in volumes] == [100, 500, 500, 134]
     assert [batch.complete for batch in volumes] == [False, False, False, True]
     assert [volume.native_volume_id for volume in items(volumes)] == [f"v{number}" for number in range(1234)]
-    pools = list(host.stub.ListStoragePools(pb.ListStoragePoolsRequest(target=target("l3")), timeout=10))
+    pools = list(host.stub.ListStoragePools(pb.ListStoragePoolsRequest(target=target("l3")), timeout=60))
     assert [(len(batch.items), batch.complete) for batch in pools] == [(0, True)]
     exact = host.list_volumes(target("l2", count="600"))
     assert [(len(batch.items), batch.complete) for batch in exact] == [(100, False), (500, False), (0, True)]
@@ -66,20 +66,20 @@ def test_alerts_and_the_rest_of_the_interface(shared_host: SharedHost) -> None:
     stub, array = host.stub, target()
     request = pb.ListAlertsRequest(target=array)
     request.begin_time.FromSeconds(0)
-    [batch] = stub.ListAlerts(request, timeout=10)
+    [batch] = stub.ListAlerts(request, timeout=60)
     assert batch.items[0].description == "1970-01-01 00:00:00+00:00 to None"
-    assert [s.host for s in stub.GetAlertSources(pb.GetAlertSourcesRequest(target=array), timeout=10).alert_sources]
-    assert stub.GetCapabilities(pb.GetCapabilitiesRequest(target=array), timeout=10).capabilities.is_historic
-    latest = stub.GetLatestPerfTimestamp(pb.GetLatestPerfTimestampRequest(target=array), timeout=10)
+    assert [s.host for s in stub.GetAlertSources(pb.GetAlertSourcesRequest(target=array), timeout=60).alert_sources]
+    assert stub.GetCapabilities(pb.GetCapabilitiesRequest(target=array), timeout=60).capabilities.is_historic
+    latest = stub.GetLatestPerfTimestamp(pb.GetLatestPerfTimestampRequest(target=array), timeout=60)
     assert latest.timestamp.ToJsonString() == "2026-01-02T03:04:05Z"
-    stub.RemoveTrapConfig(pb.RemoveTrapConfigRequest(target=array), timeout=10)
+    stub.RemoveTrapConfig(pb.RemoveTrapConfigRequest(target=array), timeout=60)
 
 
 def test_clearing_alerts_reports_those_that_stay(shared_host: SharedHost) -> None:
     host = shared_host("Plain")
 
     def clear(*numbers: str) -> pb.ClearAlertResponse:
-        return host.stub.ClearAlert(pb.ClearAlertRequest(target=target(), sequence_numbers=numbers), timeout=10)
+        return host.stub.ClearAlert(pb.ClearAlertRequest(target=target(), sequence_numbers=numbers), timeout=60)
 
     assert not clear("1", "absent").failures
     [stayed] = clear("1", "stays 2").failures
@@ -94,7 +94,7 @@ def test_traps_are_parsed_one_by_one_without_the_array(shared_host: SharedHost) 
         target=pb.Target(storage_id="a1"),
         traps=[Trap(trap_oid=oid) for oid in ("1.1", "1.2", "1.3", "1.4", "1.5")],
     )
-    one, two, incomplete, broken, unknown = host.stub.ParseAlert(request, timeout=10).results
+    one, two, incomplete, broken, unknown = host.stub.ParseAlert(request, timeout=60).results
     assert [alert.alert_id for alert in one.alerts] == ["one"]
     assert [alert.alert_id for alert in two.alerts] == ["one", "two"]
     assert incomplete.incomplete
@@ -104,7 +104,7 @@ def test_traps_are_parsed_one_by_one_without_the_array(shared_host: SharedHost) 
     assert unknown == pb.ParsedTrap()
     del request.traps[:]
     request.traps.extend(Trap() for _ in range(501))
-    assert failure(lambda: host.stub.ParseAlert(request, timeout=10)).reason == "INVALID_INPUT"
+    assert failure(lambda: host.stub.ParseAlert(request, timeout=60)).reason == "INVALID_INPUT"
 
 
 def collect(host: Host, minutes: int, **extra: str) -> list[pb.CollectPerfMetricsResponse]:
@@ -113,7 +113,7 @@ def collect(host: Host, minutes: int, **extra: str) -> list[pb.CollectPerfMetric
     )
     request.begin_time.FromSeconds(600)
     request.end_time.FromSeconds(600 + minutes * 60)
-    return list(host.stub.CollectPerfMetrics(request, timeout=20))
+    return list(host.stub.CollectPerfMetrics(request, timeout=60))
 
 
 def test_points_are_cut_to_messages(shared_host: SharedHost) -> None:
@@ -236,7 +236,7 @@ def test_async_drivers(start_host: StartHost, tmp_path: Path) -> None:
     batches = host.list_volumes(target("a3", journal=journal, count="250"))
     assert [len(batch.items) for batch in batches] == [100, 150]
     assert batches[-1].complete
-    [pools] = host.stub.ListStoragePools(pb.ListStoragePoolsRequest(target=array), timeout=10)
+    [pools] = host.stub.ListStoragePools(pb.ListStoragePoolsRequest(target=array), timeout=60)
     assert len(pools.items) == 1
     late = target("a2", journal=journal, sleep="60")
     failed = failure(lambda: host.get_storage(late, timeout=0.5))
@@ -255,6 +255,6 @@ def test_trap_secrets_are_masked(shared_host: SharedHost) -> None:
     host = shared_host("Plain")
     request = pb.AddTrapConfigRequest(target=target())
     request.trap_config.community_string = "community-4711"
-    failed = failure(lambda: host.stub.AddTrapConfig(request, timeout=10))
+    failed = failure(lambda: host.stub.AddTrapConfig(request, timeout=60))
     assert failed.message == "not ***"
     assert SENTINEL not in host.output()

@@ -82,12 +82,12 @@ def test_run_without_an_endpoint_makes_a_socket_and_removes_it() -> None:
         socket = Path(line.rpartition("unix://")[2].strip())
         wait_for("the socket", socket.exists)
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert not socket.parent.exists()
         process.stderr.close()
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_reflection_with_comments(start_host: StartHost, version: str) -> None:
         reflection_pb2.ServerReflectionRequest(list_services=""),
         reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE),
     ]
-    services, files = ask(iter(requests), timeout=10)
+    services, files = ask(iter(requests), timeout=60)
     names = {service.name for service in services.list_services_response.service}
     assert {SERVICE, "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"} <= names
     protos = [
@@ -68,7 +68,7 @@ def test_sockets_are_for_owner_and_group(start_host: StartHost) -> None:
 def test_a_stale_socket_is_replaced_and_a_foreign_one_is_not(start_host: StartHost, tmp_path: Path) -> None:
     first: Host = start_host("Plain")
     first.process.kill()
-    first.process.wait(10)
+    first.process.wait(60)
     assert first.socket.exists()
     second: Host = start_host("Plain", endpoint=first.endpoint)
     assert second.info().name == "test.driver"
@@ -79,13 +79,13 @@ def test_tcp_without_certificates_only_on_loopback(start_host: StartHost) -> Non
     line = wait_for("the address", lambda: next((line for line in host.lines if "serves at" in line), None))
     address = line.rpartition("tcp://")[2]
     stub = StorageDriverStub(host.channel(address))
-    assert stub.GetDriverInfo(pb.GetDriverInfoRequest(), timeout=5).name == "test.driver"
+    assert stub.GetDriverInfo(pb.GetDriverInfoRequest(), timeout=60).name == "test.driver"
     for endpoint in ("tcp://0.0.0.0:0", "tcp://[::]:0", "tcp://192.0.2.1:0"):
         refused: Host = start_host("Plain", endpoint=endpoint, wait=False)
-        assert refused.process.wait(20) == 2
+        assert refused.process.wait(60) == 2
         assert "needs TLS" in refused.output()
     taken: Host = start_host("Plain", endpoint=f"tcp://{address}", wait=False)
-    assert taken.process.wait(20) == 2
+    assert taken.process.wait(60) == 2
     assert "can't be had" in taken.output()
 
 
@@ -103,7 +103,7 @@ def certificates(folder: Path) -> None:
 
 
 def openssl(folder: Path, arguments: str) -> None:
-    subprocess.run(["openssl", *arguments.split()], cwd=folder, check=True, capture_output=True, timeout=20)
+    subprocess.run(["openssl", *arguments.split()], cwd=folder, check=True, capture_output=True, timeout=60)
 
 
 def test_tcp_with_mutual_tls(start_host: StartHost, tmp_path: Path) -> None:
@@ -124,13 +124,13 @@ def test_tcp_with_mutual_tls(start_host: StartHost, tmp_path: Path) -> None:
             else (None, None)
         )
         with grpc.secure_channel(address, grpc.ssl_channel_credentials(read, *pair)) as channel:
-            return StorageDriverStub(channel).GetDriverInfo(pb.GetDriverInfoRequest(), timeout=5).name
+            return StorageDriverStub(channel).GetDriverInfo(pb.GetDriverInfoRequest(), timeout=60).name
 
     assert dial("client") == "test.driver"
     for stranger in (None, "other-client"):
         assert failure(partial(dial, stranger)).code == grpc.StatusCode.UNAVAILABLE
     plain: Host = start_host("Plain", endpoint="tcp://127.0.0.1:0", wait=False, TLS_CERT=files["TLS_CERT"])
-    assert plain.process.wait(20) == 2
+    assert plain.process.wait(60) == 2
     assert "TLS needs all of" in plain.output()
 
 
@@ -139,7 +139,7 @@ def test_drain_finishes_calls_and_takes_no_more(start_host: StartHost, tmp_path:
     host: Host = start_host("Plain")
     journal, gate = tmp_path / "journal", tmp_path / "gate"
     array = target(journal=str(journal), gate=str(gate))
-    running = InBackground(lambda: host.get_storage(array, timeout=20))
+    running = InBackground(lambda: host.get_storage(array, timeout=60))
     wait_for("a call", lambda: noted(journal, "get_storage"))
     health = host.watch_health()
     assert next(health) == "SERVING"
@@ -150,7 +150,7 @@ def test_drain_finishes_calls_and_takes_no_more(start_host: StartHost, tmp_path:
     assert host.process.poll() is None
     gate.touch()
     assert running.join().storage.serial_number
-    assert host.process.wait(20) == 0
+    assert host.process.wait(60) == 0
     assert noted(journal, "close a1") == 1
 
 
@@ -163,12 +163,12 @@ def refusal(host: Host, array: pb.Target) -> grpc.StatusCode | None:
 def test_drain_ends_after_its_grace(start_host: StartHost, tmp_path: Path) -> None:
     host: Host = start_host("Plain", DRAIN="1")
     array = target(journal=str(tmp_path / "journal"), gate=str(tmp_path / "gate"))
-    running = InBackground(lambda: host.get_storage(array, timeout=30))
+    running = InBackground(lambda: host.get_storage(array, timeout=60))
     wait_for("a call", lambda: noted(tmp_path / "journal", "get_storage"))
     begin = time.monotonic()
     host.process.terminate()
-    assert host.process.wait(20) == 0
-    assert time.monotonic() - begin < 3
+    assert host.process.wait(60) == 0
+    assert time.monotonic() - begin < 30
     assert "did not end within 0.75 s" in host.output()
     assert running.failed().code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
@@ -195,12 +195,12 @@ def test_the_host_ends_with_its_parent(tmp_path: Path) -> None:
         pid = int(parent.stdout.readline())
         wait_for("the host", socket.exists)
         parent.kill()
-        parent.wait(10)
+        parent.wait(60)
         wait_for("the host's end", lambda: not alive(pid))
         parent.stdout.close()
     finally:
         parent.kill()
-        parent.wait(10)
+        parent.wait(60)
 
 
 def alive(pid: int) -> bool:
@@ -258,14 +258,14 @@ def test_wrong_settings_are_named(name: str, value: str, sentence: str) -> None:
 )
 def test_wrong_settings_end_with_a_sentence(start_host: StartHost, settings: dict[str, str], sentence: str) -> None:
     host: Host = start_host("Plain", wait=False, **settings)
-    assert host.process.wait(20) == 2
+    assert host.process.wait(60) == 2
     assert sentence in host.output()
     assert "Traceback" not in host.output()
 
 
 def test_a_human_who_starts_it_by_hand_gets_a_sentence() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "delphis.sdk.host"], cwd=REPO, capture_output=True, text=True, timeout=20, check=False
+        [sys.executable, "-m", "delphis.sdk.host"], cwd=REPO, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
     assert "delphis-driver run" in done.stderr
@@ -298,7 +298,7 @@ def scrape(path: str) -> str:
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.connect(path)
 
-    connection = Unix("localhost", timeout=5)
+    connection = Unix("localhost", timeout=60)
     connection.request("GET", "/metrics")
     answer = connection.getresponse()
     assert answer.status == 200
@@ -314,7 +314,7 @@ def test_metrics_over_tcp(start_host: StartHost) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     start_host("Plain", METRICS=f"tcp://127.0.0.1:{port}")
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         assert b"delphis_driver_calls_total" in answer.read()
 
 
@@ -338,6 +338,6 @@ def test_nothing_is_imported_that_a_driver_may_not_need() -> None:
         "print([name for name in unwanted if name in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "[]"

@@ -19,9 +19,9 @@ def test_an_array_has_four_calls_at_a_time_and_a_bounded_queue(start_host: Start
     host: Host = start_host("Plain", ARRAY_QUEUE="3")
     journal, gate = tmp_path / "journal", tmp_path / "gate"
     array = target(journal=str(journal), gate=str(gate))
-    running = [InBackground(lambda: host.get_storage(array, timeout=30)) for _ in range(4)]
+    running = [InBackground(lambda: host.get_storage(array, timeout=60)) for _ in range(4)]
     wait_for("four calls", lambda: noted(journal, "get_storage") == 4)
-    waiting = [InBackground(lambda: host.get_storage(array, timeout=30)) for _ in range(4)]
+    waiting = [InBackground(lambda: host.get_storage(array, timeout=60)) for _ in range(4)]
     refused = wait_for("a refusal", lambda: next((call for call in waiting if call.ended), None)).failed()
     assert (refused.code.name, refused.reason) == ("RESOURCE_EXHAUSTED", "DRIVER_OVERLOADED")
     assert refused.retry_after == 1.0
@@ -40,7 +40,7 @@ def test_a_driver_may_want_fewer_at_a_time(start_host: StartHost, tmp_path: Path
     host: Host = start_host("Narrow")
     journal, gate = tmp_path / "journal", tmp_path / "gate"
     array = target(journal=str(journal), gate=str(gate))
-    calls = [InBackground(lambda: host.get_storage(array, timeout=30)) for _ in range(3)]
+    calls = [InBackground(lambda: host.get_storage(array, timeout=60)) for _ in range(3)]
     wait_for("a call", lambda: noted(journal, "get_storage") == 1)
     assert failure(lambda: host.get_storage(array, timeout=0.6)).reason == "ARRAY_TIMEOUT"
     assert noted(journal, "get_storage") == 1
@@ -56,10 +56,10 @@ def test_traps_are_parsed_while_the_array_hangs(start_host: StartHost, tmp_path:
     host: Host = start_host("Plain")
     journal, gate = tmp_path / "journal", tmp_path / "gate"
     array = target(journal=str(journal), gate=str(gate))
-    calls = [InBackground(lambda: host.get_storage(array, timeout=30)) for _ in range(4)]
+    calls = [InBackground(lambda: host.get_storage(array, timeout=60)) for _ in range(4)]
     wait_for("four calls", lambda: noted(journal, "get_storage") == 4)
     request = pb.ParseAlertRequest(target=pb.Target(storage_id="a1"), traps=[Trap(trap_oid="1.1")])
-    assert host.stub.ParseAlert(request, timeout=5).results[0].alerts
+    assert host.stub.ParseAlert(request, timeout=60).results[0].alerts
     gate.touch()
     for call in calls:
         call.join()

@@ -170,7 +170,7 @@ def test_thousands_of_secrets_cost_little() -> None:
     begin = time.process_time()
     for _ in range(20):
         secrets.scrub("a line of a log, " * 10)
-    assert (time.process_time() - begin) / 20 < 0.01
+    assert (time.process_time() - begin) / 20 < 0.05
 
 
 def test_errors_and_warnings_are_scrubbed_while_the_secret_is_known() -> None:

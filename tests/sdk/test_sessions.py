@@ -17,11 +17,11 @@ def journal(tmp_path: Path) -> Path:
 
 
 def reset(host: Host, array: pb.Target) -> None:
-    host.stub.ResetConnection(pb.ResetConnectionRequest(target=array), timeout=10)
+    host.stub.ResetConnection(pb.ResetConnectionRequest(target=array), timeout=60)
 
 
 def close(host: Host, array: pb.Target) -> None:
-    host.stub.CloseStorage(pb.CloseStorageRequest(target=array), timeout=10)
+    host.stub.CloseStorage(pb.CloseStorageRequest(target=array), timeout=60)
 
 
 def test_one_login_serves_all_calls_of_a_revision(start_host: StartHost, journal: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_new_revision_replaces_the_login(start_host: StartHost, journal: Path)
 def test_the_older_login_ends_when_its_calls_have(start_host: StartHost, journal: Path, tmp_path: Path) -> None:
     host: Host = start_host("Plain")
     old = target(journal=str(journal), gate=str(tmp_path / "gate"))
-    running = InBackground(lambda: host.get_storage(old, timeout=30))
+    running = InBackground(lambda: host.get_storage(old, timeout=60))
     wait_for("a call", lambda: noted(journal, "get_storage"))
     host.get_storage(target("a1", 2, journal=str(journal)))
     assert noted(journal, "close") == 0
@@ -94,7 +94,7 @@ def test_reset_connection_does_not_wait_behind_calls_that_hang(
 ) -> None:
     host: Host = start_host("Narrow")
     array = target(journal=str(journal), gate=str(tmp_path / "gate"))
-    running = InBackground(lambda: host.get_storage(array, timeout=30))
+    running = InBackground(lambda: host.get_storage(array, timeout=60))
     wait_for("a call", lambda: noted(journal, "get_storage"))
     reset(host, array)
     (tmp_path / "gate").touch()

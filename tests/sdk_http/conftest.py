@@ -16,7 +16,7 @@ from tests.sdk_http.server import Handler, ScriptedServer, serving
 
 @pytest.fixture
 def context() -> Context:
-    return Context("s-1", timeout=20.0)
+    return Context("s-1", timeout=60)
 
 
 @pytest.fixture(scope="session")

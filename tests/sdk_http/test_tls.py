@@ -121,7 +121,7 @@ def test_a_handshake_that_never_comes(session: Make) -> None:
         access = RestAccess(host="127.0.0.1", port=listener.getsockname()[1])
         access.connect_timeout.FromMilliseconds(200)
         with pytest.raises((errors.ConnectTimeout, errors.ArrayTimeout)):
-            session(access).get(Context(timeout=5), "/")
+            session(access).get(Context(timeout=60), "/")
 
 
 def test_nothing_listens(session: Make, context: Context) -> None:

@@ -37,7 +37,7 @@ class Agent:
     def close(self) -> None:
         """Stops answering."""
         self._closing.set()
-        self._thread.join(5)
+        self._thread.join(60)
         self._socket.close()
 
     def _serve(self) -> None:

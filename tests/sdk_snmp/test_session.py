@@ -47,7 +47,7 @@ def session(agent: Agent, **fields: object) -> SnmpSession:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_typed_values_and_tables(agent: Agent, version: str) -> None:
-    snmp, context = session(agent, version=VERSIONS[version]), Context(timeout=20)
+    snmp, context = session(agent, version=VERSIONS[version]), Context(timeout=60)
     name, missing, number = snmp.get(context, f"{OID}.1.0", f".{OID}.77.0", f"{OID}.2.0")
     assert (name.text, name.tag, number.integer, missing.exists) == ("box", Tag.OCTETS, -7, False)
     with pytest.raises(errors.BadResponse, match="no number"):
@@ -72,7 +72,7 @@ def test_typed_values_and_tables(agent: Agent, version: str) -> None:
 
 
 def test_walks_end(agent: Agent) -> None:
-    context = Context(timeout=20)
+    context = Context(timeout=60)
     snmp = session(agent)
     agent.most_repetitions = 3  # answers tooBig beyond
     assert len(list(snmp.walk(context, f"{OID}.9.1.2"))) == 60
@@ -85,7 +85,7 @@ def test_walks_end(agent: Agent) -> None:
 
 
 def test_lost_packets_and_silence(agent: Agent) -> None:
-    context = Context(timeout=20)
+    context = Context(timeout=60)
     snmp = session(agent)
     agent.silent_for = 1
     assert snmp.get(context, f"{OID}.1.0")[0].text == "box"
@@ -151,17 +151,17 @@ def snmpd(tmp_path_factory: pytest.TempPathFactory) -> Generator[int]:
     )
     try:
         ready = SnmpSession(SnmpAccess("127.0.0.1", port, community="public", timeout=0.2, retries=40))
-        assert ready.get(Context(timeout=15), "1.3.6.1.2.1.1.5.0")[0].text == "box"
+        assert ready.get(Context(timeout=60), "1.3.6.1.2.1.1.5.0")[0].text == "box"
         ready.close()
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.mark.apt
 def test_net_snmp(snmpd: int) -> None:
-    context = Context(timeout=30)
+    context = Context(timeout=60)
     sha, md5 = SnmpAuthProtocol.SNMP_AUTH_PROTOCOL_HMCSHA2256, SnmpAuthProtocol.SNMP_AUTH_PROTOCOL_HMACMD5
     aes, des = SnmpPrivProtocol.SNMP_PRIV_PROTOCOL_AES, SnmpPrivProtocol.SNMP_PRIV_PROTOCOL_DES
     v3 = SnmpVersion.SNMP_VERSION_SNMPV3

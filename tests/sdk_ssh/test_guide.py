@@ -24,7 +24,7 @@ def test_examples() -> None:
     names: dict[str, Any] = {}
     for example in examples:
         exec(example, names)
-    context = Context(timeout=20)
+    context = Context(timeout=60)
 
     def command(_: Serving, channel: paramiko.Channel, line: str) -> None:
         done(channel, b"B2\n" if line == "show model" else b"")

@@ -54,11 +54,11 @@ def access(tmp_path_factory: pytest.TempPathFactory) -> Generator[SshAccess]:
         )
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def test_commands_and_shell(access: SshAccess) -> None:
-    context = Context(timeout=30)
+    context = Context(timeout=60)
     ssh = SshSession(access)
     output = ssh.run(context, "cat; echo beside >&2; exit 3", stdin=b"in", check=False)
     assert (output.stdout, output.stderr, output.exit_status) == (b"in", b"beside\n", 3)
@@ -76,4 +76,4 @@ def test_password_where_none_is_taken(access: SshAccess) -> None:
     other.ClearField("private_key")
     other.password = "sentinel"
     with pytest.raises(errors.InvalidCredential, match="it takes publickey"):
-        SshSession(other).open(Context(timeout=20))
+        SshSession(other).open(Context(timeout=60))

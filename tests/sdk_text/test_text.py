@@ -224,7 +224,7 @@ def test_long_texts_take_no_long_time(name: str) -> None:
         began = time.process_time()
         with contextlib.suppress(errors.BadResponse):
             READERS[name]((line * (100_000 // len(line)))[:100_000])
-        assert time.process_time() - began < 2.0, repr(line[:20])
+        assert time.process_time() - began < 5.0, repr(line[:20])
 
 
 def sample(name: str) -> str:

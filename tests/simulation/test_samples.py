@@ -33,7 +33,7 @@ def test_samples(folder: Path) -> None:
             body = None if entry.body is None else entry.body.replace('"*"', '"7"')
             url = server.url + entry.path.replace("*", "x")
             answer = session.request(
-                entry.method, url, params=list(reversed(entry.query)), headers=headers, data=body, timeout=10
+                entry.method, url, params=list(reversed(entry.query)), headers=headers, data=body, timeout=60
             )
             same = [each for each in recording.http if (each.method, each.path) == (entry.method, entry.path)]
             assert (answer.status_code, answer.content) in [(each.status, each.answer) for each in same]
@@ -75,11 +75,11 @@ def test_samples_without_a_checkout_of_them(tmp_path: Path) -> None:
     recording = files.read(tmp_path)
     assert recording.commands[0].after == ("enter",)
     with ReplayServer(recording) as server:
-        assert requests.get(f"{server.url}/a/7?y=2&x=1", timeout=10).json() == {"a": 1}
-        assert requests.get(f"{server.url}/a/7?y=2", timeout=10).status_code == 404
-        assert requests.get(f"{server.url}/a/7/8?y=2&x=1", timeout=10).status_code == 404
-        assert requests.post(f"{server.url}/login", json={"user": "a", "password": "b"}, timeout=10).status_code == 201
+        assert requests.get(f"{server.url}/a/7?y=2&x=1", timeout=60).json() == {"a": 1}
+        assert requests.get(f"{server.url}/a/7?y=2", timeout=60).status_code == 404
+        assert requests.get(f"{server.url}/a/7/8?y=2&x=1", timeout=60).status_code == 404
+        assert requests.post(f"{server.url}/login", json={"user": "a", "password": "b"}, timeout=60).status_code == 201
         for of, status in (("pool", 200), ("disk", 204), ("fan", 404)):
-            assert requests.post(f"{server.url}/q", json={"of": of, "from": 3}, timeout=10).status_code == status
+            assert requests.post(f"{server.url}/q", json={"of": of, "from": 3}, timeout=60).status_code == status
     with ReplayServer(recording, scenario="bad") as server:
-        assert requests.get(f"{server.url}/a/7?y=2&x=1", timeout=10).status_code == 503
+        assert requests.get(f"{server.url}/a/7?y=2&x=1", timeout=60).status_code == 503

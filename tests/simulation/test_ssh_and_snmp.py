@@ -36,7 +36,7 @@ def connected(port: int, user: str = "u", password: str = "p") -> Iterator[param
     client.set_missing_host_key_policy(paramiko.MissingHostKeyPolicy())
     try:
         client.connect(
-            "127.0.0.1", port, user, password, allow_agent=False, look_for_keys=False, timeout=10, auth_timeout=10
+            "127.0.0.1", port, user, password, allow_agent=False, look_for_keys=False, timeout=60, auth_timeout=10
         )
         yield client
     finally:
@@ -44,13 +44,13 @@ def connected(port: int, user: str = "u", password: str = "p") -> Iterator[param
 
 
 def run(client: paramiko.SSHClient, command: str) -> tuple[bytes, bytes, int]:
-    stdin, stdout, stderr = client.exec_command(command, timeout=10)
+    stdin, stdout, stderr = client.exec_command(command, timeout=60)
     with stdin, stdout, stderr:
         return stdout.read(), stderr.read(), stdout.channel.recv_exit_status()
 
 
 def until(channel: paramiko.Channel, end: bytes) -> bytes:
-    got, deadline = b"", time.monotonic() + 10
+    got, deadline = b"", time.monotonic() + 60
     channel.settimeout(10)
     while not got.endswith(end):
         assert time.monotonic() < deadline, got

@@ -246,7 +246,7 @@ def test_refusals(data: bytes, reason: Reason) -> None:
 
 
 def test_deep_nesting_and_great_lists() -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     assert refusal(b"\x30\x82\xff\x00" * 16_000) is Reason.TRUNCATED
     many = trap(NAMED, *[bound(OID, ber.NULL, b"")] * 3_000)
     assert len(decode(many).varbinds) == 3_000
@@ -254,7 +254,7 @@ def test_deep_nesting_and_great_lists() -> None:
     for _ in range(5_000):
         nested = ber.encode(ber.SEQUENCE, nested)
     assert refusal(trap(NAMED, nested)) is Reason.MALFORMED
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 def test_ever_new_identifiers_dont_pile_up() -> None:

@@ -65,7 +65,7 @@ class Watch:
 
     async def next(self) -> list[pb.Change]:
         """The next answer's changes."""
-        answer = pb.WatchChangesResponse.FromString(await asyncio.wait_for(anext(self._stream), 20))
+        answer = pb.WatchChangesResponse.FromString(await asyncio.wait_for(anext(self._stream), 60))
         self.token = answer.resume_token
         assert self.token
         return list(answer.changes)

@@ -39,7 +39,7 @@ async def test_what_is_written_is_read_three_ways(store: Store) -> None:
 
 async def test_what_waits_shares_a_transaction(store: Store) -> None:
     blocked = threading.Event()
-    first = asyncio.ensure_future(store.write(lambda _: blocked.wait(10)))
+    first = asyncio.ensure_future(store.write(lambda _: blocked.wait(60)))
     await asyncio.sleep(0)
     rest = [asyncio.ensure_future(_write(store, f"n{number}")) for number in range(100)]
     await asyncio.sleep(0)
@@ -103,7 +103,7 @@ async def test_a_scan_sees_one_moment(store: Store) -> None:
     def twice(connection: Connection) -> tuple[int, int]:
         before = connection.value(_COUNT)
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return before, connection.value(_COUNT)
 
     scan = asyncio.ensure_future(store.scan(twice))
@@ -115,11 +115,11 @@ async def test_a_scan_sees_one_moment(store: Store) -> None:
 
 async def test_a_long_scan_does_not_hold_the_loop_or_the_writer(store: Store) -> None:
     ready = threading.Event()
-    scan = asyncio.ensure_future(store.scan(lambda _: ready.wait(10)))
+    scan = asyncio.ensure_future(store.scan(lambda _: ready.wait(60)))
     began = time.monotonic()
     await _write(store, "a")
     assert await store.read(lambda connection: connection.value(_COUNT)) == 1
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 50
     ready.set()
     await scan
 
@@ -139,7 +139,7 @@ async def test_closing_writes_what_is_queued(database_url: str) -> None:
 
 async def test_a_cancelled_caller_leaves_the_writer_well(store: Store) -> None:
     blocked = threading.Event()
-    first = asyncio.ensure_future(store.write(lambda _: blocked.wait(10)))
+    first = asyncio.ensure_future(store.write(lambda _: blocked.wait(60)))
     await asyncio.sleep(0)
     cancelled = asyncio.ensure_future(_write(store, "cancelled"))
     await asyncio.sleep(0)
@@ -216,7 +216,7 @@ async def test_commits_of_another_process_are_signalled(postgres_cluster: Cluste
     url = postgres_cluster.new_database()
     one, two = Store.open(url, SCHEMA), Store.open(url, SCHEMA)
     await one.read(lambda connection: connection.value(_COUNT))  # begins to listen
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         mark = one.signals.mark("topic")
         await two.write(lambda connection: connection.signal("topic"))

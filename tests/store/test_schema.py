@@ -169,7 +169,7 @@ async def test_signals_stay_within_a_schema(postgres_cluster: Cluster) -> None:
         marks = {name: store.signals.mark("topic") for name, store in stores.items()}
         for store in stores.values():
             await store.scan(lambda _: None)  # begins to listen
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not await stores["two"].signals.wait("topic", marks["two"], 0.2):
             await stores["one"].write(lambda connection: connection.signal("topic"))
             assert time.monotonic() < until
@@ -201,7 +201,7 @@ async def test_one_process_alone_writes_to_alerts(postgres_cluster: Cluster, mon
         await first.write(lambda connection: connection.execute("DELETE FROM service"))
     await second.write(lambda connection: connection.execute("DELETE FROM service").rowcount)
     await second.close()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while True:
         try:
             await first.write(lambda connection: connection.execute("DELETE FROM service").rowcount)

@@ -84,7 +84,7 @@ def server() -> Iterator[Server]:
     finally:
         if process is not None:
             process.kill()  # the data are of no more use
-            process.wait(20)
+            process.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -96,7 +96,7 @@ def cluster() -> Iterator[Cluster]:
     finally:
         if process is not None:
             process.send_signal(signal.SIGQUIT)  # no checkpoint: the data are of no more use
-            process.wait(20)
+            process.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
-START_TIMEOUT = 30.0
+START_TIMEOUT = 120.0
 DELPHIS = str(Path(sysconfig.get_path("scripts")) / "delphis")
 """The command, as installed."""
 
 
-def wait_for(what: str, probe: Callable[[], Value | None], timeout: float = 20.0, interval: float = 0.02) -> Value:
+def wait_for(what: str, probe: Callable[[], Value | None], timeout: float = 60.0, interval: float = 0.02) -> Value:
     """What the probe answers as soon as it answers something true; AssertionError after the deadline."""
     end = time.monotonic() + timeout
     while True:
@@ -190,7 +190,7 @@ class Up:
         core = self.process.pid if self.process.args and "serve" in str(self.process.args) else self.core_pid()
         return [pid for pid, args in children(core) if "delphis.sdk.host" in args and driver in args]
 
-    def stop(self, timeout: float = 30.0) -> int:
+    def stop(self, timeout: float = 60.0) -> int:
         """Ends it as an operator does; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

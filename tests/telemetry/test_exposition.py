@@ -141,6 +141,6 @@ def test_promtool_finds_nothing_to_mend() -> None:
     latest = Latest()
     latest.take("s1", [_window([1.5]), _window([0.25], metric="responseTime"), _window([1], metric="usedCapacity")])
     done = subprocess.run(
-        ["promtool", "check", "metrics"], input=_text(latest), capture_output=True, text=True, timeout=30, check=False
+        ["promtool", "check", "metrics"], input=_text(latest), capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -19,7 +19,7 @@ class Operator:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, timeout=50)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, timeout=60)
         [self.packages] = folder.glob("lib/python*/site-packages")
         ours = sysconfig.get_path("purelib")
         # As an installed package's file of paths: editable installs in there are followed.
@@ -51,7 +51,7 @@ class Operator:
             env={**os.environ, "COLUMNS": "400", "NO_COLOR": "1"},
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=60,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

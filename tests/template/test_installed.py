@@ -17,7 +17,7 @@ from delphis.sdk.project import Names, write
 from tests.support.up import Up, wait_for
 from tests.template.environments import Operator
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 NAMES = Names("acme-box", "acme", "box 3000")
 
 

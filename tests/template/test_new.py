@@ -31,7 +31,7 @@ def in_project(folder: Path, *command: str, path: str = ".:src") -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=50,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stdout

@@ -91,7 +91,7 @@ class Terminal:
         assert self._shell.stdin is not None
         assert self._shell.stdout is not None
         self._shell.stdin.close()
-        self._shell.wait(30)
+        self._shell.wait(60)
         self._shell.stdout.close()
 
 
@@ -147,7 +147,7 @@ def test_it_is_followed_to_its_end(tmp_path: Path, request: pytest.FixtureReques
 
 def _end(process: subprocess.Popen[str]) -> None:
     process.terminate()
-    process.wait(10)
+    process.wait(60)
     if process.stdout is not None:
         process.stdout.close()
 

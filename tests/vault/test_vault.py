@@ -76,7 +76,7 @@ def test_two_services_that_start_at_once_make_one_key(tmp_path: Path) -> None:
         process.stdin.write("go\n")
         process.stdin.flush()
     for purpose, process in running.items():
-        said[purpose] = process.communicate(timeout=30)[0].split()
+        said[purpose] = process.communicate(timeout=60)[0].split()
         assert process.returncode == 0
     assert len({key for key, _ in said.values()}) == 1
     for purpose, (key, sealed) in said.items():

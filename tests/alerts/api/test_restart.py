@@ -53,7 +53,7 @@ def test_alerts_outlive_the_process_and_one_bad_configuration_harms_no_other(tmp
 
         # One configuration can no longer be read, as after a slip of somebody who edits the database.
         pid = alerts_pid(running)
-        with closing(sqlite3.connect(running.data_dir / "alerts.db", timeout=10)) as database:
+        with closing(sqlite3.connect(running.data_dir / "alerts.db", timeout=60)) as database:
             which = (bytes.fromhex(first.replace("-", "")),)
             (secrets,) = database.execute("SELECT secrets FROM snmp_configs WHERE storage_id = ?", which).fetchone()
             broken = secrets[:-1] + bytes((secrets[-1] ^ 1,))

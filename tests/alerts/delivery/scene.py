@@ -37,7 +37,7 @@ ARRAY = StorageFacts(
 PATH = "/delphis.alert.v1.DeliveryService/"
 
 
-async def soon(what: str, probe: Callable[[], Value], timeout: float = 10.0) -> Value:
+async def soon(what: str, probe: Callable[[], Value], timeout: float = 60.0) -> Value:
     """What the probe answers as soon as it answers something true."""
     end = time.monotonic() + timeout
     while not (found := probe()):
@@ -76,7 +76,7 @@ class Scene:
         """A call of DeliveryService."""
         method = self._table.find(PATH + name)
         assert method.unary is not None
-        deadline = asyncio.get_running_loop().time() + 30
+        deadline = asyncio.get_running_loop().time() + 60
         call = Call(method, Caller("ann", frozenset()), "r1", deadline, "test")
         return answer.FromString(await method.unary(request.SerializeToString(), call))
 
@@ -102,7 +102,7 @@ class Scene:
         self, receiver: delivery_pb2.Receiver, what: str, holds: Callable[[delivery_pb2.DeliveryStatus], bool]
     ) -> delivery_pb2.DeliveryStatus:
         """The status as soon as something holds of it."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while True:
             status = await self.status(receiver)
             if holds(status):

@@ -145,13 +145,13 @@ def alertmanager(tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         log.close()
 
 
 async def _known(url: str) -> list[dict[str, Any]]:
     def ask() -> list[dict[str, Any]]:
-        with urllib.request.urlopen(f"{url}/api/v2/alerts", timeout=5) as reply:
+        with urllib.request.urlopen(f"{url}/api/v2/alerts", timeout=60) as reply:
             found: list[dict[str, Any]] = json.load(reply)
         return found
 

@@ -20,7 +20,7 @@ from tests.alerts.delivery.scene import ARRAY, Scene
 def brokers() -> Iterator[list[str]]:
     """Addresses of three."""
     cluster = Producer({"test.mock.num.brokers": 3, "bootstrap.servers": ""})
-    yield [f"{broker.host}:{broker.port}" for broker in cluster.list_topics(timeout=10).brokers.values()]
+    yield [f"{broker.host}:{broker.port}" for broker in cluster.list_topics(timeout=60).brokers.values()]
     del cluster
 
 
@@ -29,7 +29,7 @@ def _read(brokers: list[str], topic: str, count: int) -> list[tuple[str, dict[st
     consumer = Consumer({"bootstrap.servers": ",".join(brokers), "group.id": "test", "auto.offset.reset": "earliest"})
     consumer.subscribe([topic])
     found: list[tuple[str, dict[str, Any]]] = []
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while len(found) < count and time.monotonic() < end:
         message = consumer.poll(0.2)
         if message is not None and message.error() is None:

@@ -49,7 +49,7 @@ async def test_what_is_stored_is_told(tmp_path: Path) -> None:
             after = await _work_until_killed(tmp_path, after, dice.randrange(20, 200))
         async with scene(tmp_path) as made:
             await made.report("end")
-            await soon("end", lambda: any(event["alert"]["match_key"] == "end" for event in site.taken), timeout=30)
+            await soon("end", lambda: any(event["alert"]["match_key"] == "end" for event in site.taken), timeout=60)
             status = await made.until(receiver, "end of the backlog", lambda status: status.backlog == 0)
             assert status.dropped == 0
     assert after > 60

@@ -28,12 +28,12 @@ def own(delphis: AlertsUp, storage_id: str, kind: str) -> list[dict[str, Any]]:
 
 
 def wait_own(delphis: AlertsUp, storage_id: str, kind: str) -> dict[str, Any]:
-    [alert] = wait_for(kind, lambda: own(delphis, storage_id, kind), 30)
+    [alert] = wait_for(kind, lambda: own(delphis, storage_id, kind), 60)
     return alert
 
 
 def wait_over(delphis: AlertsUp, storage_id: str, kind: str) -> None:
-    wait_for(f"end of {kind}", lambda: not own(delphis, storage_id, kind), 30)
+    wait_for(f"end of {kind}", lambda: not own(delphis, storage_id, kind), 60)
 
 
 def change(running: Up, storage_id: str, host: str, **extra: str) -> None:
@@ -120,6 +120,6 @@ def test_a_restart_raises_nothing_twice_and_clears_nothing(delphis: AlertsUp) ->
     os.kill(delphis.pid(), signal.SIGKILL)
     delphis.restarted()
     started = delphis.up.get(f"/v1/storages/{array}/alert-poll")["started_at"]
-    wait_for("a poll", lambda: delphis.up.get(f"/v1/storages/{array}/alert-poll")["started_at"] != started, 40)
+    wait_for("a poll", lambda: delphis.up.get(f"/v1/storages/{array}/alert-poll")["started_at"] != started, 60)
     assert events(delphis, alert) == ["raised"]
     assert [found["id"] for found in own(delphis, array, "array_unreachable")] == [alert["id"]]

@@ -57,7 +57,7 @@ def send(delphis: AlertsUp, folder: Path, program: str, options: tuple[str, ...]
         f"{ENTERPRISE}.0.1",
     ]
     environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(folder), "SNMPCONFPATH": str(folder), "MIBS": ""}
-    done = subprocess.run([*command, *given], env=environment, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([*command, *given], env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
 

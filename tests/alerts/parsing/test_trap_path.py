@@ -171,7 +171,7 @@ def test_a_trap_that_ends_the_driver_each_time_harms_no_other(delphis: AlertsUp)
     delphis.sender(hosts[1]).send(v2c(bindings("other")))
     delphis.wait_numbers(arrays[1], "other")
     wanted = {f"{when}-{number}" for when in ("before", "after") for number in range(20)}
-    delphis.wait_numbers(arrays[0], *wanted, timeout=45)
+    delphis.wait_numbers(arrays[0], *wanted, timeout=60)
     unparsed = [trap for trap in delphis.kept("unparsed") if trap["storage_id"] == arrays[0]]
     assert len(unparsed) == 2
     assert any("ends at it each time" in trap["problem"] for trap in unparsed)
@@ -189,7 +189,7 @@ def test_a_driver_that_is_killed_delays_traps_and_loses_none(delphis: AlertsUp) 
         if place in (50, 150):
             for pid in delphis.up.host_pids("fake-storage"):
                 os.kill(pid, signal.SIGKILL)
-    delphis.wait_numbers(array, *wanted, timeout=45)
+    delphis.wait_numbers(array, *wanted, timeout=60)
 
 
 def test_a_restart_in_mid_work_loses_and_doubles_nothing(delphis: AlertsUp) -> None:
@@ -203,7 +203,7 @@ def test_a_restart_in_mid_work_loses_and_doubles_nothing(delphis: AlertsUp) -> N
     os.kill(pid, signal.SIGKILL)
     wait_for("another alerts process", lambda: pid not in (one for one, _ in children(delphis.up.process.pid)))
     delphis.restarted()
-    delphis.wait_numbers(array, *wanted, timeout=45)
+    delphis.wait_numbers(array, *wanted, timeout=60)
     assert {alert["count"] for alert in delphis.alerts(array)} == {1}
 
 

@@ -36,7 +36,7 @@ class Station:
         return self.decoder.decode(record.data, record.received_at_ns / 1e9, answered=record.answered)
 
 
-async def eventually(holds: Callable[[], bool], seconds: float = 10) -> None:
+async def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     """Returns as soon as it holds; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not holds():

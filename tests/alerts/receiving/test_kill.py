@@ -69,7 +69,7 @@ def test_what_was_answered_is_there(tmp_path: Path) -> None:
                     sender.sendto(number.to_bytes(4, "big").join(trap), ("127.0.0.1", port))
             finally:
                 os.kill(process.pid, signal.SIGKILL)
-                process.wait(10)
+                process.wait(60)
                 assert process.stdout is not None
                 process.stdout.close()
             lives.append((first, last_answered))

@@ -22,7 +22,7 @@ async def test_users(tmp_path: Path, kind: str, auth: AuthProtocol) -> None:
     async with station(tmp_path, users=[user]) as listening:
         engine = hlapi.SnmpEngine()
         try:
-            target = await hlapi.UdpTransportTarget.create(("127.0.0.1", listening.port), timeout=5, retries=1)
+            target = await hlapi.UdpTransportTarget.create(("127.0.0.1", listening.port), timeout=60, retries=1)
             failed, status, _, _ = await hlapi.send_notification(
                 engine,
                 hlapi.UsmUserData(

@@ -234,16 +234,16 @@ async def test_waiting(tmp_path: Path) -> None:
         await asyncio.sleep(0)
         assert not waiting.done()
         spool.append([datagram(1)])
-        await asyncio.wait_for(waiting, 5)
-        await asyncio.wait_for(spool.wait(START), 5)
+        await asyncio.wait_for(waiting, 60)
+        await asyncio.wait_for(spool.wait(START), 60)
         (record,) = spool.read(START, 10)
         given_up = asyncio.create_task(spool.wait(record.position))
         closing = asyncio.create_task(spool.wait(record.position))
         await asyncio.sleep(0)
         given_up.cancel()
-        await asyncio.wait([given_up], timeout=5)
+        await asyncio.wait([given_up], timeout=60)
         assert not closing.done()
-    await asyncio.wait_for(closing, 5)
+    await asyncio.wait_for(closing, 60)
 
 
 def test_one_process_a_folder(tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ with Spool(Path({str(tmp_path)!r}), counters=counters) as spool:
     assert spool.append([datagram(99)]) == [True] and spool.trouble is None
     assert everything(spool) == [*kept, 99]
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 5_000
     assert os.listdir(tmp_path)

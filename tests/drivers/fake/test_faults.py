@@ -199,7 +199,7 @@ def in_a_process(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
 
 

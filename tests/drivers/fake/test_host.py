@@ -35,12 +35,12 @@ class Host:
         return StorageDriverStub(self.channel)
 
     def storage(self, **attributes: str) -> Any:
-        return self.stub.GetStorage(driver_pb2.GetStorageRequest(target=target(attributes)), timeout=20).storage
+        return self.stub.GetStorage(driver_pb2.GetStorageRequest(target=target(attributes)), timeout=60).storage
 
     def listing(self, kind: str, **attributes: str) -> list[Any]:
         """All messages of a list's stream."""
         request = getattr(driver_pb2, f"{method(kind)}Request")(target=target(attributes))
-        return list(getattr(self.stub, method(kind))(request, timeout=20))
+        return list(getattr(self.stub, method(kind))(request, timeout=60))
 
 
 def method(kind: str) -> str:
@@ -80,7 +80,7 @@ def hosts(temporary: Path) -> Generator[Callable[[], Host]]:
                 },
             )
             started.append(Host(process, grpc.insecure_channel(endpoint)))
-            grpc.channel_ready_future(started[-1].channel).result(timeout=20)
+            grpc.channel_ready_future(started[-1].channel).result(timeout=60)
             return started[-1]
 
         try:
@@ -89,7 +89,7 @@ def hosts(temporary: Path) -> Generator[Callable[[], Host]]:
             for host in started:
                 host.channel.close()
                 host.process.kill()
-                host.process.wait(10)
+                host.process.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def list_reason(host: Host, kind: str, **attributes: str) -> str:
 
 
 def test_the_driver_announces_every_list_and_field(host: Host) -> None:
-    info = host.stub.GetDriverInfo(driver_pb2.GetDriverInfoRequest(), timeout=20)
+    info = host.stub.GetDriverInfo(driver_pb2.GetDriverInfoRequest(), timeout=60)
     assert info.load_error == ""
     assert {method(kind) for kind in KINDS} <= set(info.rpcs)
     assert {"ListAlerts", "ClearAlert", "ParseAlert", "GetAlertSources"} <= set(info.rpcs)
@@ -198,7 +198,7 @@ def test_a_crash_is_the_hosts_end_and_happens_once(start: Callable[[], Host]) ->
     with pytest.raises(grpc.RpcError) as failure:
         host.listing("volumes", fail="volumes:crash*1")
     assert failure.value.code() == grpc.StatusCode.UNAVAILABLE
-    assert host.process.wait(10) < 0
+    assert host.process.wait(60) < 0
     assert start().listing("volumes", fail="volumes:crash*1")[-1].complete
 
 

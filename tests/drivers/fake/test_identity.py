@@ -45,7 +45,7 @@ def test_another_process_makes_the_same_array() -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=30,
+            timeout=60,
         )
         assert other.stdout.strip() == here
 

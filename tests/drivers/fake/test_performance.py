@@ -248,7 +248,7 @@ def test_interval_and_retention(attributes: dict[str, str], age_s: int, steps: i
 def test_the_latest_sample_is_in_the_last_window() -> None:
     driver = connected(perf_interval_s="10")
     latest = driver.get_latest_perf_timestamp(Context())
-    assert timedelta() <= datetime.now(UTC) - latest < timedelta(seconds=15)
+    assert timedelta() <= datetime.now(UTC) - latest < timedelta(seconds=60)
     found = list(driver.collect_perf_metrics(Context(), [], latest, latest + timedelta(seconds=1)))
     assert {batch.start.ToDatetime(tzinfo=UTC) for batch in found} == {latest}
 

@@ -106,7 +106,7 @@ def test_a_slow_array_heeds_the_deadline() -> None:
     begin = time.monotonic()
     with pytest.raises(errors.ArrayTimeout):
         listed(driver, "volumes", Context("s-1", timeout=0.05))
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 50
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_a_million_volumes_take_no_memory() -> None:
                 capture_output=True,
                 text=True,
                 check=True,
-                timeout=55,
+                timeout=60,
             ).stdout
         )
         for count in ("100", "1000000")

@@ -112,7 +112,7 @@ class Scene:
         """A call of SinkService."""
         method = self._table.find(PATH + name)
         assert method.unary is not None
-        deadline = asyncio.get_running_loop().time() + 30
+        deadline = asyncio.get_running_loop().time() + 60
         call = Call(method, Caller("ann", frozenset()), "r1", deadline, "test")
         return answer.FromString(await method.unary(request.SerializeToString(), call))
 
@@ -134,7 +134,7 @@ class Scene:
 
     async def until(self, sink: pb.Sink, what: str, holds: Callable[[pb.SinkStatus], bool]) -> pb.SinkStatus:
         """The status as soon as something holds of it."""
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while True:
             status = (await self.get(sink)).status
             if holds(status):

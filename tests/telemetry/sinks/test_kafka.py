@@ -24,7 +24,7 @@ from tests.telemetry.sinks.scene import BEGIN, BOX, OTHER, QUICK, scene, window
 def brokers() -> Iterator[list[str]]:
     """Addresses of three."""
     cluster = Producer({"test.mock.num.brokers": 3, "bootstrap.servers": ""})
-    yield [f"{broker.host}:{broker.port}" for broker in cluster.list_topics(timeout=10).brokers.values()]
+    yield [f"{broker.host}:{broker.port}" for broker in cluster.list_topics(timeout=60).brokers.values()]
     del cluster
 
 
@@ -33,7 +33,7 @@ def _read(brokers: list[str], topic: str, count: int) -> list[tuple[str, bytes]]
     consumer = Consumer({"bootstrap.servers": ",".join(brokers), "group.id": "test", "auto.offset.reset": "earliest"})
     consumer.subscribe([topic])
     found: list[tuple[str, bytes]] = []
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while len(found) < count and time.monotonic() < end:
         message = consumer.poll(0.2)
         if message is not None and message.error() is None:
