@@ -23,6 +23,7 @@ from services.alerts.own.conditions import Conditions
 from services.alerts.own.driver_watch import DriverWatch
 from services.alerts.own.loss_watch import LossWatch
 from services.alerts.own.sync_watch import SyncWatch
+from services.alerts.own.telemetry_watch import TelemetryWatch
 from services.alerts.parsing import handlers as trap_handlers
 from services.alerts.parsing import records
 from services.alerts.parsing.intake import SPOOL, Intake, unpacked
@@ -136,6 +137,7 @@ async def trap_path(
         told = Receivers(core, configs)
         checks = Checks(configs, fleet, conditions, settings.current)
         driver_watch = DriverWatch(fleet, drivers, conditions)
+        telemetry_watch = TelemetryWatch(core, fleet, conditions, settings.current)
         losses = LossWatch(fleet, conditions, lambda: _losses(counters, spool), lambda: queues.lost)
         most_kept = lambda: settings.current().max_kept_traps  # noqa: E731
         intake = Intake(store, spool, decoder, roster.table, queues, counts, position=position, most_kept=most_kept)
@@ -166,7 +168,7 @@ async def trap_path(
             intake.start()
             await queues.start()
             await polls.start()
-            for part in (syncs, driver_watch, losses, checks, told):
+            for part in (syncs, driver_watch, telemetry_watch, losses, checks, told):
                 part.start()
 
         departures = _Departures(store, queues, polls, sources, syncs, conditions, config_service)
@@ -185,13 +187,14 @@ async def trap_path(
 
         configs.on_change.append(roster.refresh)
         drivers.on_look += [polls.refresh_drivers, sources.refresh]
-        settings.listeners += [polls.refresh, syncs.refresh, lambda: checks.changed("")]
+        settings.listeners += [polls.refresh, syncs.refresh, telemetry_watch.refresh, lambda: checks.changed("")]
         fleet.listen(fleet_changed)
         drivers.start()
         beginning = asyncio.create_task(begin(), name="trap path")
         beginning.add_done_callback(_say_why)
         following = asyncio.create_task(settings.follow(), name="alert settings")
-        stops = (losses, driver_watch, syncs, checks, told, polls, queues, intake, roster, sources, drivers)
+        watches = (losses, telemetry_watch, driver_watch, syncs, checks)
+        stops = (*watches, told, polls, queues, intake, roster, sources, drivers)
         try:
             yield TrapPath(
                 methods=(*trap_handlers.Handlers(store, shown).methods(), *config_service.methods()),

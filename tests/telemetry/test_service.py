@@ -18,7 +18,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from delphis.driver.v1 import storage_driver_pb2, storage_driver_pb2_grpc
-from tests.support.up import Up, up, wait_for
+from tests.support.up import Up, fake_array, up, wait_for
 
 _prometheus: Any = text_string_to_metric_families
 _openmetrics: Any = openmetrics.text_string_to_metric_families
@@ -28,7 +28,7 @@ SMALL = {"volumes": "5", "pools": "2", "disks": "3"}
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     with up(tmp_path_factory.mktemp("up"), telemetry=True) as started:
-        wait_for("telemetry", lambda: _is_there(started), 30)
+        wait_for("telemetry", lambda: _is_there(started), 60)
         yield started
 
 
@@ -37,7 +37,7 @@ def array(running: Up) -> dict[str, Any]:
     """An array with a sample every second, from which was collected once."""
     made = running.register(101, **SMALL, perf_interval_s="1")
     running.wait_synced(made["id"])
-    wait_for("points", lambda: _collected(running, made["id"]), 30)
+    wait_for("points", lambda: _collected(running, made["id"]), 60)
     return made
 
 
@@ -97,7 +97,7 @@ def test_what_is_queried_is_what_the_array_measured(running: Up, array: dict[str
     request.begin_time.FromMilliseconds(times[0])
     request.end_time.FromMilliseconds(times[-1] + 1)
     with grpc.insecure_channel(running.grpc) as channel:
-        answers = list(storage_driver_pb2_grpc.StorageDriverStub(channel).CollectPerfMetrics(request, timeout=30))
+        answers = list(storage_driver_pb2_grpc.StorageDriverStub(channel).CollectPerfMetrics(request, timeout=60))
     measured: dict[tuple[str, str], dict[int, float]] = {}
     for batch in (item for answer in answers for item in answer.items if item.kind == "volume"):
         values = iter(batch.values)
@@ -175,6 +175,9 @@ def test_the_catalogue_is_listed(running: Up) -> None:
         ("GET", "/v1/storages/x/collection", None, 404, "StorageNotFound"),
         ("GET", "/v1/collections?page_size=-1", None, 400, "InvalidInput"),
         ("GET", "/v1/collections?page_token=x", None, 400, "InvalidPageToken"),
+        ("GET", "/v1/collections?min_missed_windows=-1", None, 400, "InvalidInput"),
+        ("GET", "/v1/forecasts?page_token=x", None, 400, "InvalidPageToken"),
+        ("GET", "/v1/forecasts?page_size=-1", None, 400, "InvalidInput"),
         ("GET", "/v1/storages/x/forecasts", None, 404, "StorageNotFound"),
         ("POST", "/v1/storages/x:collect", None, 404, "StorageNotFound"),
     ],
@@ -186,13 +189,21 @@ def test_bad_requests(running: Up, method: str, path: str, body: Any, status: in
 
 def test_intervals_are_set_and_checked(running: Up, array: dict[str, Any]) -> None:
     path = f"/v1/storages/{array['id']}/collection"
-    for body in ({"interval": "9s"}, {"interval": "86401s"}, {"kind_intervals": {"volume": 5}}):
+    for body in (
+        {"interval": "9s"},
+        {"interval": "86401s"},
+        {"kind_intervals": {"volume": 5}},
+        {"kind_intervals": {"volumes": 300}},
+    ):
         assert running.ask("PATCH", path, body).status == 400, body
     changed = running.ask("PATCH", path, {"interval": "60s", "kind_intervals": {"volume": 300}}).json
     intervals = {kind["kind"]: kind["interval"] for kind in changed["kinds"]}
     assert (intervals["volume"], intervals["port"]) == ("300s", "60s")
     assert running.ask("PATCH", path, {"off": True}).json["next_at"] is None
     assert running.ask("PATCH", path, {"off": False}).json["settings"]["interval"] == "60s"
+    changed = running.ask("PATCH", path, {"interval": "0s", "kind_intervals": {"volume": 0}}).json
+    assert changed["settings"] == {"interval": None, "kind_intervals": {}, "off": False}
+    assert {kind["interval"] for kind in changed["kinds"]} == {"900s"}
 
 
 def test_an_array_that_fails_is_seen_and_delays_no_other(running: Up, array: dict[str, Any]) -> None:
@@ -203,7 +214,7 @@ def test_an_array_that_fails_is_seen_and_delays_no_other(running: Up, array: dic
         kinds = running.get(f"/v1/storages/{bad['id']}/collection")["kinds"]
         return next((kind for kind in kinds if kind["failures"]), None)
 
-    kind = wait_for("failure", failed, 30)
+    kind = wait_for("failure", failed, 60)
     assert kind["error_code"]
     assert kind["error_msg"]
     first = running.get("/v1/collections?page_size=1")
@@ -214,7 +225,7 @@ def test_an_array_that_fails_is_seen_and_delays_no_other(running: Up, array: dic
 
 def test_capacities_and_names_follow_from_a_sync_that_did_not_read_everything(running: Up) -> None:
     made = running.register(105, **SMALL, fail="disks:half; metrics:unavailable")
-    state = wait_for("sync", lambda: _ended(running, made["id"]), 30)
+    state = wait_for("sync", lambda: _ended(running, made["id"]), 60)
     assert state == "partial"
 
     def pools() -> list[str]:
@@ -222,18 +233,51 @@ def test_capacities_and_names_follow_from_a_sync_that_did_not_read_everything(ru
         ours = [line for line in told if f'storage_id="{made["id"]}"' in line]
         return [line for line in ours if line.startswith("delphis_storage_pool_used_capacity_bytes{")]
 
-    found = wait_for("capacities", pools, 30)
+    found = wait_for("capacities", pools, 60)
     assert len(found) == 2
     assert all(re.search('resource_name="[^"]', line) for line in found)
+
+
+def test_a_collection_that_fails_is_an_alert_until_it_is_collected(running: Up) -> None:
+    array = running.register(115, **SMALL, fail="metrics:unavailable", perf_kinds="volume")
+    path = f"/v1/storages/{array['id']}/collection"
+
+    def kind() -> dict[str, Any]:
+        kinds = running.get(path)["kinds"]
+        return next((one for one in kinds if one["kind"] == "volume"), {})
+
+    wait_for("failure", lambda: kind().get("failures"), 60)
+    assert kind()["missed_windows"] == 1
+    assert kind()["error_code"] == "ArrayUnreachable"
+    listed = running.get("/v1/collections?min_missed_windows=1")["collections"]
+    assert array["id"] in {one["storage_id"] for one in listed}
+    assert running.get("/v1/collections?min_missed_windows=2")["collections"] == []
+    # A change of the settings has telemetry asked at once.
+    assert running.ask("PATCH", "/v1/alert-settings", {"missed_collections": 1}).status == 200
+
+    def alerts() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = running.get(f"/v1/storages/{array['id']}/alerts")["alerts"]
+        return [one for one in found if one["alert_id"] == "delphis.collection_late"]
+
+    [alert] = wait_for("alert", alerts, 60)
+    assert (alert["severity"], alert["match_key"]) == ("Major", "collection_late:volume")
+    assert "delphis collections show" in alert["recovery_advice"]
+    body = fake_array(115, **SMALL, perf_kinds="volume")
+    access = {"rest": body["rest"], "extra_attributes": body["extra_attributes"]}
+    assert running.ask("PUT", f"/v1/storages/{array['id']}/access-info", access).status == 200
+    assert running.ask("POST", f"/v1/storages/{array['id']}:collect", {}).status == 202
+    wait_for("points", lambda: kind()["last_success_at"], 60)
+    assert running.ask("PATCH", "/v1/alert-settings", {"missed_collections": 2}).status == 200
+    wait_for("end of the alert", lambda: not alerts(), 60)
 
 
 def test_a_removed_array_is_forgotten(running: Up) -> None:
     gone = running.register(103, **SMALL)
     running.wait_synced(gone["id"])
-    wait_for("points", lambda: _collected(running, gone["id"]), 30)
+    wait_for("points", lambda: _collected(running, gone["id"]), 60)
     assert running.ask("DELETE", f"/v1/storages/{gone['id']}").status == 202
-    wait_for("removal", lambda: running.ask("GET", f"/v1/storages/{gone['id']}/collection").status == 404, 30)
-    wait_for("its metrics to go", lambda: gone["id"] not in _exposed(running)[1], 30)
+    wait_for("removal", lambda: running.ask("GET", f"/v1/storages/{gone['id']}/collection").status == 404, 60)
+    wait_for("its metrics to go", lambda: gone["id"] not in _exposed(running)[1], 60)
 
 
 @pytest.mark.slow
@@ -244,15 +288,15 @@ def test_kills_lose_and_double_nothing(tmp_path: Path) -> None:
         made = running.register(104, **SMALL, perf_interval_s="1", perf_kinds="storage")
         running.wait_synced(made["id"])
         path = f"/v1/storages/{made['id']}/collection"
-        wait_for("telemetry", lambda: running.ask("PATCH", path, {"interval": "10s"}).status == 200, 30)
-        wait_for("points", lambda: _collected(running, made["id"]), 30)
+        wait_for("telemetry", lambda: running.ask("PATCH", path, {"interval": "10s"}).status == 200, 60)
+        wait_for("points", lambda: _collected(running, made["id"]), 60)
         begin = time.time()
         for name in ("telemetry", "core", "host", "telemetry"):
             time.sleep(chance.uniform(1.0, 4.0))
             pids = running.host_pids() if name == "host" else [running.child_pid(name)]
             for pid in pids:
                 os.kill(pid, signal.SIGKILL)
-            wait_for(f"{name} to be back", lambda: _is_there(running), 40)
+            wait_for(f"{name} to be back", lambda: _is_there(running), 60)
         end = time.time()
 
         def caught_up() -> bool:

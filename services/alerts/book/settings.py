@@ -44,11 +44,13 @@ _SPANS = {
     "poll_interval": _Span(5 * times.SECOND, times.DAY, 5 * times.MINUTE),
     "retention": _Span(times.HOUR, 3650 * times.DAY, 90 * times.DAY),
     "snmp_check_interval": _Span(10 * times.SECOND, times.DAY, 30 * times.MINUTE),
+    "full_within": _Span(0, 3650 * times.DAY, 14 * times.DAY),
 }
 _COUNTS = {
     "max_cleared": _Count(1_000, 10_000_000, 1_000_000),
     "max_kept_traps": _Count(0, 1_000_000, 10_000),
     "sync_failures": _Count(1, 100, 3),
+    "missed_collections": _Count(0, 1_000, 3),
 }
 _SHARES = {"capacity_warning": _Share(0.8), "capacity_critical": _Share(0.95)}
 

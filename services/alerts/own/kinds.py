@@ -115,5 +115,27 @@ DELIVERY_BACKLOG = Kind(
     "Alerts are not delivered",
     MAJOR,
     _COMMUNICATIONS,
-    "Look at the receiver: `delphis alerts` shows what keeps its events.",
+    "Look at the receiver: `delphis receivers show NAME` says what keeps its events.",
+)
+COLLECTION_LATE = Kind(
+    "collection_late",
+    "Metrics are not collected",
+    MAJOR,
+    _QUALITY,
+    "Look at what the array says: `delphis collections show NAME` has it, kind by kind. `delphis collections now NAME`"
+    " tries again at once.",
+)
+ARRAY_FULL_SOON = Kind(
+    "array_full_soon",
+    "Array will soon be full",
+    WARNING,
+    _QUALITY,
+    "Add capacity, or free some. `delphis forecasts --storage NAME` says what grows.",
+)
+POOL_FULL_SOON = Kind(
+    "pool_full_soon",
+    "Pool will soon be full",
+    WARNING,
+    _QUALITY,
+    "Add capacity to the pool, or free some. `delphis forecasts --storage NAME` says what grows.",
 )

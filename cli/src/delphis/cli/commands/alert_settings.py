@@ -14,7 +14,7 @@ from delphis.cli.output import print_message
 from delphis.cli.settings import Settings
 from delphis.cli.tables import print_fields
 
-_SPANS = ("poll_interval", "retention", "snmp_check_interval")
+_SPANS = ("poll_interval", "retention", "snmp_check_interval", "full_within")
 
 
 @click.group("settings", cls=Group)
@@ -39,6 +39,8 @@ def show(settings: Settings) -> None:
 @click.option("--max-cleared", type=int, metavar="N", help="Cleared alerts that are kept at most.")
 @click.option("--max-kept-traps", type=int, metavar="N", help="Traps that became no alert, and are kept.")
 @click.option("--sync-failures", type=int, metavar="N", help="Failed syncs in a row that make an alert.")
+@click.option("--missed-collections", type=int, metavar="N", help="Missed windows that make an alert; 0: none.")
+@click.option("--full-within", metavar="TIME", help="What will be full so soon is an alert, such as 14d; 0: none.")
 @click.option("--capacity-warning", type=float, metavar="SHARE", help="Used share that is worth a warning; 0: none.")
 @click.option("--capacity-critical", type=float, metavar="SHARE", help="Used share that is critical; 0: none.")
 @pass_settings

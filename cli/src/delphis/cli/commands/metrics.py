@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from delphis.cli import cells
-from delphis.cli.connection import Connection, connected
+from delphis.cli.connection import Connection, connected, pages
 from delphis.cli.failures import WrongSettings
 from delphis.cli.names import complete_storage, storage_id
 from delphis.cli.options import Command, Group, pass_settings
@@ -151,8 +151,8 @@ def forecasts(settings: Settings, storage: str | None, columns: str | None) -> N
     FORECASTS.chosen(columns)
     with connected(settings) as connection:
         request = pb.ListForecastsRequest(storage_id=storage_id(connection, storage) if storage else "")
-        found = connection.call(service(connection).ListForecasts, request)
-    print_list(settings, FORECASTS, [(list(found.forecasts), False)], columns=columns)
+        found: Any = pages(connection, service(connection).ListForecasts, request, "forecasts", None)
+        print_list(settings, FORECASTS, found, columns=columns)
 
 
 def print_csv(series: Sequence[pb.MetricSeries]) -> None:
