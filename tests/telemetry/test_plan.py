@@ -48,6 +48,14 @@ def test_an_array_without_history_is_asked_once_an_interval() -> None:
     )
 
 
+def test_in_a_hurry_what_there_is_of_the_window_is_asked_for() -> None:
+    assert next_ask(HISTORIC, 90 * MINUTE, 97 * MINUTE, hurried=True) == Ask(90 * MINUTE, 97 * MINUTE, None)
+    assert next_ask(HISTORIC, 97 * MINUTE, 97 * MINUTE, hurried=True) is None
+    assert next_ask(HISTORIC, 0, 97 * MINUTE, hurried=True) == Ask(75 * MINUTE, 97 * MINUTE, None)
+    assert next_ask(HISTORIC, 97 * MINUTE, 106 * MINUTE) == Ask(97 * MINUTE, 105 * MINUTE, None)
+    assert next_ask(LATEST, 105 * MINUTE, 97 * MINUTE, hurried=True) == Ask(0, 105 * MINUTE, None)
+
+
 def test_intervals() -> None:
     assert pace_interval(0, 0, 0) == 15 * MINUTE
     assert pace_interval(10_000, 0, HOUR) == 10_000

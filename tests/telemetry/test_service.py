@@ -206,6 +206,20 @@ def test_intervals_are_set_and_checked(running: Up, array: dict[str, Any]) -> No
     assert {kind["interval"] for kind in changed["kinds"]} == {"900s"}
 
 
+def test_what_is_not_due_yet_is_collected_on_demand(running: Up, array: dict[str, Any]) -> None:
+    path = f"/v1/storages/{array['id']}"
+    assert running.ask("PATCH", f"{path}/collection", {"interval": "86400s"}).status == 200
+    before = {kind["kind"]: kind["watermark"] for kind in running.get(f"{path}/collection")["kinds"]}
+    for _ in range(2):
+        assert running.ask("POST", f"{path}:collect").status == 202
+
+        def newer(before: dict[str, str] = before) -> dict[str, str] | None:
+            marks = {kind["kind"]: kind["watermark"] for kind in running.get(f"{path}/collection")["kinds"]}
+            return marks if all(mark > before[kind] for kind, mark in marks.items()) else None
+
+        before = wait_for("newer points", newer, 30)
+
+
 def test_an_array_that_fails_is_seen_and_delays_no_other(running: Up, array: dict[str, Any]) -> None:
     bad = running.register(102, **SMALL, fail="metrics:unavailable")
     running.wait_synced(bad["id"])

@@ -122,19 +122,25 @@ class Collector:
     def next_at(self, storage: Storage) -> int | None:
         """When the array is asked next, in milliseconds; None: never."""
         collection = self.known(storage.id)
-        if storage.paused or collection.settings.off:
+        if collection.settings.off:
             return None
         now = times.now() // 1000
         not_before = int(self._not_before.get(storage.id, 0) * 1000)
         if not_before > now + plan.DEFAULT_INTERVAL + CLOCK_SKEW:  # the clock was set back
             not_before = 0
+        if storage.paused:
+            if not storage.message.pause.HasField("until"):
+                return None
+            not_before = max(not_before, storage.message.pause.until.ToMilliseconds())
         if collection.capabilities is None:
             return not_before
         dues = [
             self._due(storage, pace, self._state(storage, collection, kind, pace, now))
             for kind, pace in paces(collection).items()
         ]
-        return max(min(dues), not_before) if dues else None
+        if not dues:  # it may measure something when it, or its driver, is replaced
+            dues.append(collection.asked_at // 1000 + CAPABILITIES_SECONDS * 1000)
+        return max(min(dues), not_before)
 
     async def set(self, storage_id: str, settings: telemetry_pb2.CollectionSettings) -> None:
         """Changes how an array is collected. StoreFault where that can't be kept."""
@@ -164,7 +170,7 @@ class Collector:
         return state
 
     def _due(self, storage: Storage, pace: Pace, state: KindState) -> int:
-        if state.failures and storage.id in self._hurried:
+        if storage.id in self._hurried:
             return 0
         spread = min(pace.interval, int(min(SPREAD_SECONDS, APART_SECONDS * len(self._fleet.all())) * 1000))
         offset = zlib.crc32(storage.id.encode()) % max(spread, 1)
@@ -244,6 +250,7 @@ class Collector:
         try:
             for run in range(WINDOWS_A_RUN):
                 asked = self._asks(storage, collection)
+                self._hurried.discard(storage.id)
                 if not asked:
                     if run == 0:  # its interval was changed, so that no window ended yet
                         self._not_before[storage.id] = times.now() / times.SECOND + RETRY_SECONDS
@@ -295,7 +302,8 @@ class Collector:
             state = self._state(storage, collection, kind, pace, now)
             if self._due(storage, pace, state) > now:
                 continue
-            ask = plan.next_ask(pace, state.watermark, now, longest=self._longest.get(storage.id, plan.LONGEST_WINDOW))
+            longest = self._longest.get(storage.id, plan.LONGEST_WINDOW)
+            ask = plan.next_ask(pace, state.watermark, now, longest=longest, hurried=storage.id in self._hurried)
             if ask is not None:
                 asked.setdefault((ask.begin, ask.end), {})[kind] = ask
         return asked

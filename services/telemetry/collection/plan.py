@@ -68,11 +68,16 @@ def pace_interval(wanted: int, sampled: int, retention: int) -> int:
     return min(max(wanted or default, sampled, LEAST_INTERVAL), MOST_INTERVAL)
 
 
-def next_ask(pace: Pace, watermark: int, now: int, *, longest: int = LONGEST_WINDOW) -> Ask | None:
-    """The next window; None where none is due. `watermark` is 0 where nothing was collected yet."""
+def next_ask(
+    pace: Pace, watermark: int, now: int, *, longest: int = LONGEST_WINDOW, hurried: bool = False
+) -> Ask | None:
+    """The next window; None where none is due. `watermark` is 0 where nothing was collected yet.
+
+    Where it is `hurried`, what there is of a window that has not ended is asked for, too.
+    """
     end = now - now % pace.interval
     if not pace.historic:
-        return _ask_latest(pace, watermark, now, end)
+        return _ask_latest(pace, watermark, now, end, hurried)
     oldest = max(now - min(pace.retention, MOST_CATCHING_UP), 0)
     if oldest >= end:  # it forgets faster than it is asked: it may still have some of the last window
         oldest = end - pace.interval
@@ -82,15 +87,17 @@ def next_ask(pace: Pace, watermark: int, now: int, *, longest: int = LONGEST_WIN
     elif watermark < oldest:
         begin = min(oldest, end)
         gap = Gap(watermark, begin, TOO_LATE) if begin > watermark else None
+    if hurried:
+        end = now
     if begin >= end:
         return None
     return Ask(begin, min(end, begin + max(longest, pace.interval)), gap)
 
 
-def _ask_latest(pace: Pace, watermark: int, now: int, end: int) -> Ask | None:
+def _ask_latest(pace: Pace, watermark: int, now: int, end: int, hurried: bool) -> Ask | None:
     """An array without history tells its newest sample: in each interval it is asked once, or never."""
     if watermark and end < watermark:
-        return None
+        return Ask(max(0, now - MOST_CATCHING_UP), watermark, None) if hurried else None
     missed = end - pace.interval
     gap = Gap(watermark, end, NO_HISTORY) if watermark and watermark <= missed else None
     return Ask(max(0, now - MOST_CATCHING_UP), end + pace.interval, gap)

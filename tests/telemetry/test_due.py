@@ -1,0 +1,45 @@
+"""When an array is asked next."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from delphis.type.v1 import metric_pb2, storage_pb2
+from services.fleet.fleet import Fleet
+from services.fleet.storage import Storage, storage_of
+from services.telemetry.collection.collector import CAPABILITIES_SECONDS, Collector
+from services.telemetry.history.recorder import Recorder
+from services.values import times
+
+ARRAY = "0000000a-0000-4000-8000-00000000000b"
+HOUR = 3600 * 1000
+
+
+def _collector(capabilities: metric_pb2.Capabilities | None, asked_at: int) -> Collector:
+    nobody = cast("Any", None)
+    made = Collector(nobody, nobody, Fleet(nobody), Recorder(), took=nobody)
+    known = made.known(ARRAY)
+    known.capabilities, known.asked_at = capabilities, asked_at
+    return made
+
+
+def _storage(pause: storage_pb2.Pause | None = None) -> Storage:
+    return storage_of(storage_pb2.Storage(id=ARRAY, pause=pause), None, ())
+
+
+def test_an_array_that_measures_nothing_is_asked_again_what_it_measures() -> None:
+    asked_at = times.now()
+    collector = _collector(metric_pb2.Capabilities(), asked_at)
+    assert collector.next_at(_storage()) == asked_at // 1000 + CAPABILITIES_SECONDS * 1000
+
+
+def test_a_pause_ends_by_itself() -> None:
+    measured = metric_pb2.ResourceMetrics(kind="volume", metrics=[metric_pb2.MetricSpec(name="iops", unit="1/s")])
+    collector = _collector(metric_pb2.Capabilities(resource_metrics=[measured]), times.now())
+    pause = storage_pb2.Pause(reason="works")
+    assert collector.next_at(_storage(pause)) is None
+    until = times.now() // 1000 + HOUR
+    pause.until.FromMilliseconds(until)
+    assert collector.next_at(_storage(pause)) == until
+    pause.until.FromMilliseconds(until - 2 * HOUR)
+    assert collector.next_at(_storage(pause)) == collector.next_at(_storage()) == 0
