@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.metadata
 import signal
 import sys
 
 import click
 import uvloop
 
+from delphis.tracing import spans
 from gateway.backends import CORE, BackendAddress, Channels
 from gateway.backends import parse as parse_backends
 from gateway.gateway import Gateway, GatewaySettings
@@ -46,6 +48,7 @@ from services.app.options import backend_options
 )
 @click.option("--tls-certificate", type=click.Path(dir_okay=False, exists=True), help="PEM chain: serve HTTPS.")
 @click.option("--tls-key", type=click.Path(dir_okay=False, exists=True), help="Its key.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def main(
     core: str | None,
     grpc_ca: str | None,
@@ -55,6 +58,7 @@ def main(
     auth: str,
     tls_certificate: str | None,
     tls_key: str | None,
+    log_format: str,
 ) -> None:
     """Serves over HTTP what gRPC services bind to paths."""
     try:
@@ -70,11 +74,14 @@ def main(
         )
         if not addresses:
             raise StartFailure("There is nothing to serve: give --grpc ADDRESS, --backend NAME=ADDRESS, or both.")
-        logs.configure("text")
+        logs.configure(log_format, "gateway")
+        spans.start(spans.service_name("gateway"), importlib.metadata.version("delphis"))
         uvloop.run(_run(addresses, address.host, address.port, auth, tls))
     except (StartFailure, OSError) as failure:
         click.echo(f"gateway: {failure}", err=True)
         sys.exit(2)
+    finally:
+        spans.stop()
 
 
 async def _run(addresses: list[BackendAddress], host: str, port: int, auth: str, tls: TlsFiles | None) -> None:

@@ -25,4 +25,4 @@ async def open_alerts(settings: AlertsSettings) -> AsyncIterator[child.Where]:
 
 
 if __name__ == "__main__":
-    sys.exit(child.main(AlertsSettings.from_json, open_alerts))
+    sys.exit(child.main("alerts", AlertsSettings.from_json, open_alerts))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from services.alerts.settings import AlertsSettings
-from services.app import banner
+from services.app import banner, logs
 from services.app.child_process import Program
 from services.app.datadir import ALERTS, TELEMETRY, DataDir
 from services.app.listen import check_traps
@@ -33,6 +33,7 @@ def run(
     choices: TelemetryChoices,
 ) -> int:
     """Runs until told to stop; the exit code. StartFailure where the data folder can't be used."""
+    logs.configure(core.log_format, "up")
     traps = check_traps(trap_listen, auth=core.auth)
     folder = DataDir(Path(core.data_dir))
     alerts_folder = DataDir(Path(core.data_dir), ALERTS)

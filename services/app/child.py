@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.metadata
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from typing import Any, Protocol, TypeVar
 
 import uvloop
 
+from delphis.tracing import spans
 from services.app import logs, process
 from services.app.failure import StartFailure
 
@@ -42,20 +44,23 @@ Opened = Callable[[Given], AbstractAsyncContextManager[Where]]
 """Opens all that a process does; what it yields can be used, what it leaves is closed."""
 
 
-def run_process(settings: Given, opened: Opened[Given], on_ready: Ready) -> int:
-    """Runs until SIGTERM or SIGINT; the exit code."""
+def run_process(name: str, settings: Given, opened: Opened[Given], on_ready: Ready) -> int:
+    """Runs until SIGTERM or SIGINT; the exit code. `name` is `core`, `alerts` or `telemetry`."""
     gc.disable()  # it finds nothing while modules are loaded, and takes a tenth of the time
     process.harden()
-    logs.configure(settings.log_format)
+    logs.configure(settings.log_format, name)
+    spans.start(spans.service_name(name), importlib.metadata.version("delphis"))
     try:
         uvloop.run(_run(settings, opened, on_ready))
     except StartFailure as failure:
         sys.stderr.write(f"delphis: {failure}\n")
         return 2
+    finally:
+        spans.stop()
     return 0
 
 
-def main(from_json: Callable[[str], Given], opened: Opened[Given]) -> int:
+def main(name: str, from_json: Callable[[str], Given], opened: Opened[Given]) -> int:
     """The child of `delphis up`."""
     settings_fd, ready_fd, parent = (int(argument) for argument in sys.argv[1:])
     process.die_with(parent)
@@ -68,7 +73,7 @@ def main(from_json: Callable[[str], Given], opened: Opened[Given]) -> int:
         os.write(ready_fd, json.dumps(where).encode())
         os.close(ready_fd)
 
-    return run_process(settings, opened, ready)
+    return run_process(name, settings, opened, ready)
 
 
 async def _run(settings: Given, opened: Opened[Given], on_ready: Ready) -> None:

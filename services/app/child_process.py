@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.auth import service_token
+
+log = logging.getLogger(__name__)
 
 STOP_GRACE = 20.0
 BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -122,7 +125,7 @@ class ChildProcess:
         self._start_at = now + delay
         assert self.exit_code is not None
         how = f"signal {-self.exit_code}" if self.exit_code < 0 else f"exit code {self.exit_code}"
-        sys.stderr.write(f"The {self.program.name} process ended ({how}); starting it again in {delay} s.\n")
+        log.warning("the %s process ended (%s); it is started again in %g s", self.program.name, how, delay)
 
     def stop(self) -> bool:
         """Asks it to end, and makes it where it takes too long. Whether it has ended; to be called until then."""
@@ -134,7 +137,7 @@ class ChildProcess:
             self._asked_at = now
             self._process.send_signal(signal.SIGTERM)
         elif now - self._asked_at > STOP_GRACE:
-            sys.stderr.write(f"The {self.program.name} process did not end within {STOP_GRACE:g} s; killing it.\n")
+            log.warning("the %s process did not end within %g s and is killed", self.program.name, STOP_GRACE)
             self._process.kill()
         self.look()
         return self._process is None

@@ -173,7 +173,7 @@ def serve_core(auth: str, **options: Any) -> None:
     from services.app.core import open_core
 
     with folder:
-        sys.exit(run_process(settings, open_core, lambda ready: show(settings, ready)))
+        sys.exit(run_process("core", settings, open_core, lambda ready: show(settings, ready)))
 
 
 @serve.command("alerts")
@@ -196,7 +196,7 @@ def serve_alerts(**options: Any) -> None:
     from services.app.child import run_process
 
     with folder:
-        sys.exit(run_process(settings, open_alerts, lambda ready: show_alerts(settings, ready)))
+        sys.exit(run_process("alerts", settings, open_alerts, lambda ready: show_alerts(settings, ready)))
 
 
 def _alerts_settings(options: dict[str, Any]) -> AlertsSettings:
@@ -244,7 +244,7 @@ def serve_telemetry(**options: Any) -> None:
     from services.app.telemetry import open_telemetry
 
     with folder:
-        sys.exit(run_process(settings, open_telemetry, lambda ready: show_telemetry(settings, ready)))
+        sys.exit(run_process("telemetry", settings, open_telemetry, lambda ready: show_telemetry(settings, ready)))
 
 
 def _telemetry_choices(options: dict[str, Any]) -> TelemetryChoices:

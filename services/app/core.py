@@ -42,4 +42,4 @@ async def open_core(settings: CoreSettings) -> AsyncIterator[child.Where]:
 
 
 if __name__ == "__main__":
-    sys.exit(child.main(CoreSettings.from_json, open_core))
+    sys.exit(child.main("core", CoreSettings.from_json, open_core))

@@ -25,4 +25,4 @@ async def open_telemetry(settings: TelemetrySettings) -> AsyncIterator[child.Whe
 
 
 if __name__ == "__main__":
-    sys.exit(child.main(TelemetrySettings.from_json, open_telemetry))
+    sys.exit(child.main("telemetry", TelemetrySettings.from_json, open_telemetry))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from services.observing.family import Family, Sample, counter, gauge, of
 from services.observing.observer import Observer
+from services.observing.tracing import traced
 
 _PROC = Path("/proc/self")
 _PAGE = resource.getpagesize()
@@ -87,7 +88,7 @@ class ProcessSource:
 def observed_process() -> Iterator[Observer]:
     """An observer that knows of the process itself."""
     observer, source = Observer(), ProcessSource(importlib.metadata.version("delphis"))
-    observer.add(source)
+    observer.add(source, traced)
     source.pauses.watch()
     try:
         yield observer

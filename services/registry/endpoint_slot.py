@@ -10,6 +10,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from delphis.tracing.scope import detached
 from services.calls.errors import CallError
 from services.registry import certificate
 from services.registry.certificate import ShownCertificate
@@ -56,7 +57,7 @@ class EndpointSlot:
             if self._closed:
                 raise stopping(self.manifest.name)
             if self._dialling is None:
-                self._dialling = asyncio.create_task(self._dial())
+                self._dialling = detached(self._dial())
             failure = await outcome(self._dialling, self.manifest.name)
             if failure:
                 raise self.unusable()
@@ -108,7 +109,9 @@ class EndpointSlot:
                 if info.server_id == host.info.server_id:
                     return False
             except (HostSilent, DecodeError) as error:
-                log.warning("driver host %s at %s is lost: %s", host.name, host.endpoint, error)
+                log.warning(
+                    "driver host %s at %s is lost: %s", host.name, host.endpoint, error, extra={"driver": host.name}
+                )
             if host is self.current:
                 self._drop(host)
         return True
@@ -149,7 +152,7 @@ class EndpointSlot:
         self.failure = ""
         host.state = HostState.SERVING
         self.current = host
-        log.info("driver host %s at %s serves", host.name, host.endpoint)
+        log.info("driver host %s at %s serves", host.name, host.endpoint, extra={"driver": host.name})
         return ""
 
     @property
@@ -167,7 +170,9 @@ class EndpointSlot:
 
     def _failed(self, failure: StartFailed) -> None:
         if self.failure != failure.message:
-            log.warning("driver host %s at %s: %s", self.manifest.name, self._address.endpoint, failure.message)
+            name = self.manifest.name
+            about = {"driver": name}
+            log.warning("driver host %s at %s: %s", name, self._address.endpoint, failure.message, extra=about)
         self.failure = failure.message
         self.failed_at = time.monotonic()
 

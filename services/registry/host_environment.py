@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from delphis.tracing import spans
 from services.registry.manifest import CommandHost, Manifest, PythonHost
 from services.registry.settings import HostSettings
 
@@ -47,6 +48,8 @@ def environment(
 ) -> dict[str, str]:
     """The whole environment of a host."""
     values = {name: inherited[name] for name in PASSED_ON if name in inherited}
+    values.update(spans.for_hosts(inherited))
+    values["DELPHIS_DRIVER_LOG_FORMAT"] = "json"  # so that the core's log has what a line says as fields
     values.update((name, value) for name, value in inherited.items() if name.startswith(RESERVED))
     values.update(PYTHONUNBUFFERED="1", PYTHONFAULTHANDLER="1")
     if isinstance(manifest.host, PythonHost) and manifest.folder is not None:

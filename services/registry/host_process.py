@@ -15,10 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from delphis.tracing.scope import outside
+from services.registry.host_lines import JSON_LINE_BYTES, read
+
 log = logging.getLogger(__name__)
 
 TAIL_LINES = 20
-LINE_BYTES = 2000
 _READ_BYTES = 64 * 1024
 # A host that floods its output is read no faster than this, so that it costs itself and not the core.
 _FLOOD_BYTES, _FLOOD_SECONDS = 512 * 1024, 0.1
@@ -63,9 +65,11 @@ class HostProcess:
         self._second, self._logged, self._unlogged = 0, 0, 0
         # The descriptor stands for this very process: a signal through it never reaches another with the same number.
         self._pidfd = os.pidfd_open(child.pid)
-        loop.add_reader(self._pidfd, self._ended)
-        loop.add_reader(output, self._readable)
-        loop.add_reader(ready, self._ready_readable)
+        # Of what the process does later the call that made it start knows nothing.
+        later = outside()
+        later.run(loop.add_reader, self._pidfd, self._ended)
+        later.run(loop.add_reader, output, self._readable)
+        later.run(loop.add_reader, ready, self._ready_readable)
 
     @classmethod
     def spawn(
@@ -140,7 +144,14 @@ class HostProcess:
             async with asyncio.timeout(grace):
                 return await asyncio.shield(self.exited)
         if self.alive:
-            log.warning("driver host %s[%d] did not end within %g s of SIGTERM; killing it", self.name, self.pid, grace)
+            about = {"driver": self.name}
+            log.warning(
+                "driver host %s[%d] did not end within %g s of SIGTERM; killing it",
+                self.name,
+                self.pid,
+                grace,
+                extra=about,
+            )
         return await self.kill()
 
     async def kill(self) -> Exit:
@@ -211,7 +222,7 @@ class HostProcess:
             return 0
         *lines, self._partial = (self._partial + data).split(b"\n")
         # A line without an end is cut, not kept.
-        self._partial = self._partial[:LINE_BYTES]
+        self._partial = self._partial[:JSON_LINE_BYTES]
         for line in lines[: -TAIL_LINES - _LOGGED_LINES_PER_SECOND]:
             self._unlogged += bool(line)
         for line in lines[-TAIL_LINES - _LOGGED_LINES_PER_SECOND :]:
@@ -221,16 +232,19 @@ class HostProcess:
     def _line(self, line: bytes) -> None:
         if not line.strip():
             return
-        text = printable(line[:LINE_BYTES])
-        self._tail.append(text)
+        said = read(line)
+        self._tail += said.shown()
         second = int(self._loop.time())
         if second != self._second:
             if self._unlogged:
-                log.warning("driver host %s[%d]: %d lines left out of the log", self.name, self.pid, self._unlogged)
+                about = {"driver": self.name}
+                left = (self.name, self.pid, self._unlogged)
+                log.warning("driver host %s[%d]: %d lines left out of the log", *left, extra=about)
             self._second, self._logged, self._unlogged = second, 0, 0
         if self._logged < _LOGGED_LINES_PER_SECOND:
             self._logged += 1
-            log.info("%s[%d]: %s", self.name, self.pid, text)
+            about = {**said.fields, "driver": self.name, "host_pid": str(self.pid), "source": said.source}
+            log.log(said.level, "%s", said.message, extra={**about, "exception": said.exception})
         else:
             self._unlogged += 1
 
@@ -242,9 +256,3 @@ class HostProcess:
             self._loop.remove_reader(self._output)
             os.close(self._output)
             self._output = -1
-
-
-def printable(line: bytes) -> str:
-    """The line without anything that a terminal or a log reader would act upon."""
-    text = line.decode("utf-8", "backslashreplace").rstrip()
-    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)

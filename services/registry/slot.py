@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from delphis.tracing.scope import detached
 from services.calls.errors import CallError
 from services.registry.deaths import Blame
 from services.registry.errors import HostSilent, StartFailed
@@ -59,6 +60,7 @@ class HostSlot:
         """Unwanted ends, failed starts among them."""
         self.starts = 0
         """Hosts that came to serve."""
+        self._about = {"driver": manifest.name}
         self._settings = settings
         self._new_socket = new_socket
         self._on_end = on_end
@@ -108,7 +110,9 @@ class HostSlot:
     def replace(self, host: SpawnedHost, reason: str) -> None:
         """Starts another host in the place of this one, which is then drained."""
         if self.current is host and self._starting is None and not self._closed and self._backing_off() is None:
-            log.warning("driver host %s[%d] is being replaced: %s", host.name, host.process.pid, reason)
+            log.warning(
+                "driver host %s[%d] is being replaced: %s", host.name, host.process.pid, reason, extra=self._about
+            )
             self._begin()
 
     async def lost(self, host: Host) -> bool:
@@ -165,7 +169,8 @@ class HostSlot:
                 await asyncio.gather(*(host.gone.wait() for host in list(self.draining)))
         except TimeoutError:  # such as one that waits for a dead file server; it ends when it can, or with us
             for host in self.draining:
-                log.error("driver host %s[%d] does not end, not even by SIGKILL", host.name, host.process.pid)
+                said = (host.name, host.process.pid)
+                log.error("driver host %s[%d] does not end, not even by SIGKILL", *said, extra=self._about)
             for task in self._tasks:
                 task.cancel()
         while self._tasks:
@@ -178,7 +183,8 @@ class HostSlot:
         if self._closed:
             raise stopping(self.manifest.name)
         if self._starting is None:
-            self._starting = asyncio.create_task(self._start())
+            # Of what the host does later the call that made it start knows nothing.
+            self._starting = detached(self._start())
         return self._starting
 
     async def _start(self) -> StartFailed | None:
@@ -192,7 +198,7 @@ class HostSlot:
             self.deaths += 1
             self._fail(failure)
             self._back_off()
-            log.error("%s", self.start_error(failure).message)
+            log.error("%s", self.start_error(failure).message, extra=self._about)
             return failure
         finally:
             self._starting = self.incoming = None
@@ -204,9 +210,10 @@ class HostSlot:
             host.process.pid,
             (time.monotonic() - began) * 1000,
             " for suspects" if self.probation else "",
+            extra=self._about,
         )
         if host.info.load_error:
-            log.error("driver %s can't be loaded: %s", host.name, host.info.load_error)
+            log.error("driver %s can't be loaded: %s", host.name, host.info.load_error, extra=self._about)
         old, self.current = self.current, host
         if old is not None:
             self.retire(old)
@@ -226,10 +233,11 @@ class HostSlot:
         host.remove_socket()
         self._run(host.close_channel())
         if host.wanted_end:
-            log.info("driver host %s[%d] was stopped: %s", host.name, host.process.pid, ended)
+            log.info("driver host %s[%d] was stopped: %s", host.name, host.process.pid, ended, extra=self._about)
             return
         self.deaths += 1
-        log.warning("driver host %s[%d] ended with %s", host.name, host.process.pid, host.killed_for or ended)
+        why = host.killed_for or ended
+        log.warning("driver host %s[%d] ended with %s", host.name, host.process.pid, why, extra=self._about)
         tail = host.process.tail
         if blame is Blame.OUTSIDE_TOO_OFTEN:
             self._fail(StartFailed("it is killed from outside all the time", exit_text=str(ended), log_tail=tail))
@@ -253,6 +261,7 @@ class HostSlot:
                 host.process.pid,
                 len(host.calls),
                 self._settings.drain_wait,
+                extra=self._about,
             )
         await host.process.stop(self._settings.drain_grace)
 
@@ -278,7 +287,7 @@ class HostSlot:
         )
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+        task = detached(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

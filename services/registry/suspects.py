@@ -62,7 +62,12 @@ class SuspectLedger:
             return None
         if self._clock() < record.until:
             return record
-        log.warning("driver %s: array %s leaves quarantine, on probation", self._driver, storage_id)
+        log.warning(
+            "driver %s: array %s leaves quarantine, on probation",
+            self._driver,
+            storage_id,
+            extra=self._about(storage_id),
+        )
         self._leave_quarantine(record, record.until)
         return None
 
@@ -76,6 +81,7 @@ class SuspectLedger:
                 storage_id,
                 exit_text,
                 ", ".join(sorted(record.to_prove)),
+                extra=self._about(storage_id),
             )
 
     def probation_host_died(self, storage_id: str, methods: Iterable[str], exit_text: str) -> None:
@@ -85,7 +91,10 @@ class SuspectLedger:
         record.kills.append(now)
         _drop_older(record.kills, now - self._settings.window)
         if len(record.kills) < self._settings.kills_to_quarantine:
-            log.warning("driver %s: array %s killed a probation host (%s)", self._driver, storage_id, exit_text)
+            about = self._about(storage_id)
+            log.warning(
+                "driver %s: array %s killed a probation host (%s)", self._driver, storage_id, exit_text, extra=about
+            )
             return
         length = min(self._settings.quarantine_first * 2**record.level, self._settings.quarantine_max)
         record.level += 1
@@ -97,6 +106,7 @@ class SuspectLedger:
             storage_id,
             length,
             exit_text,
+            extra=self._about(storage_id),
         )
 
     def ended_well(self, storage_id: str, method: str) -> None:
@@ -117,9 +127,17 @@ class SuspectLedger:
         record = self._records.get(storage_id)
         if record is None or record.until is None:
             return None
-        log.warning("driver %s: array %s is released from quarantine, on probation", self._driver, storage_id)
+        log.warning(
+            "driver %s: array %s is released from quarantine, on probation",
+            self._driver,
+            storage_id,
+            extra=self._about(storage_id),
+        )
         self._leave_quarantine(record, self._clock())
         return record
+
+    def _about(self, storage_id: str) -> dict[str, str]:
+        return {"driver": self._driver, "storage_id": storage_id}
 
     def forget(self, storage_id: str) -> None:
         """The storage was removed."""
@@ -173,7 +191,8 @@ class SuspectLedger:
         record.trusted = True
         record.to_prove.clear()
         self._distrusted.discard(record.storage_id)
-        log.info("driver %s: array %s is trusted again", self._driver, record.storage_id)
+        about = self._about(record.storage_id)
+        log.info("driver %s: array %s is trusted again", self._driver, record.storage_id, extra=about)
 
     def _memory(self, record: Record) -> float:
         """How long the level outlives its cause: twice the last quarantine, and two windows at least."""

@@ -148,5 +148,5 @@ async def _probe(host: SpawnedHost) -> bool:
 
 def _kill(host: SpawnedHost, reason: str) -> None:
     host.killed_for = reason
-    log.error("driver host %s[%d] is killed for %s", host.name, host.process.pid, reason)
+    log.error("driver host %s[%d] is killed for %s", host.name, host.process.pid, reason, extra={"driver": host.name})
     host.process.send(signal.SIGKILL)

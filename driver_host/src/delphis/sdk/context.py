@@ -23,7 +23,8 @@ MOST_WARNINGS = 100
 
 class _NamesStorage(StorageLogger):
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        return f"[{(self.extra or {})['storage_id']}] {msg}", kwargs
+        # As a field of the record: how it is told is the log's affair.
+        return msg, {**kwargs, "extra": {**(self.extra or {}), **kwargs.get("extra", {})}}
 
 
 class Context:
@@ -42,7 +43,7 @@ class Context:
             timeout: Seconds until the deadline.
         """
         self.storage_id = storage_id
-        self.logger: StorageLogger = _NamesStorage(LOGGER, {"storage_id": storage_id or "-"})
+        self.logger: StorageLogger = _NamesStorage(LOGGER, {"storage_id": storage_id})
         self._deadline = time.monotonic() + timeout
         self._cancelled = False
         self._complete = True

@@ -36,13 +36,14 @@ _COMPLAINT_SECONDS = 60.0
 class Span:
     """A part of a trace while it lasts. What is told of it are names, ids and codes: no texts of errors, no bodies."""
 
-    __slots__ = ("_span", "trace")
+    __slots__ = ("_span", "_spoilt", "trace")
 
     def __init__(self, span: trace.Span) -> None:
         known = span.get_span_context()
         parent = f"00-{known.trace_id:032x}-{known.span_id:016x}-{known.trace_flags:02x}"
         self.trace = TraceContext(parent, known.trace_state.to_header(), span)
         self._span = span
+        self._spoilt = False
 
     def set(self, name: str, value: str | int) -> None:
         """Tells something of it."""
@@ -56,7 +57,10 @@ class Span:
             self.spoil(getattr(error, "reason", "") or type(error).__name__)
 
     def spoil(self, reason: str) -> None:
-        """It ends badly."""
+        """It ends badly. What is said first counts: it is nearest to the cause."""
+        if self._spoilt:
+            return
+        self._spoilt = True
         self._span.set_attribute("error.type", reason)
         self._span.set_status(Status(StatusCode.ERROR))
 

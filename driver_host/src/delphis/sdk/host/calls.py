@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import gc
 import logging
 import time
@@ -31,6 +32,7 @@ from delphis.sdk.host.settings import HostSettings
 from delphis.sdk.host.workers import Job, Workers
 from delphis.sdk.redaction import SECRETS, secrets_of
 from delphis.sdk.status import scrubbed
+from delphis.tracing import spans
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -319,13 +321,16 @@ class Calls:
             if not future.done():
                 future.set_exception(call.late())
 
+        about = contextvars.copy_context()  # what the log knows of the call, in the thread too
+        name = "connect" if job is not call.job else call.method.python_name
+
         def in_thread() -> None:
             result: _T | None = None
             error: BaseException | None = None
             try:
-                result = work()
+                result = about.run(spans.run, f"driver {name}", work)
             except BaseException as raised:  # noqa: BLE001 - a driver may raise anything, SystemExit too
-                error = self._understood(raised, call, job)
+                error = about.run(self._understood, raised, call, job)
             with contextlib.suppress(RuntimeError):  # the loop has ended, and the process is about to
                 loop.call_soon_threadsafe(returned, result, error)
 

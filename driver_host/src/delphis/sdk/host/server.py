@@ -26,6 +26,8 @@ from delphis.sdk.host.metrics import Metrics
 from delphis.sdk.host.reflection import Reflection
 from delphis.sdk.host.service import StorageDriverService
 from delphis.sdk.host.settings import HostSettings, SettingsError, Tls
+from delphis.sdk.version import VERSION
+from delphis.tracing import spans
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +46,14 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
 
 def main(settings: HostSettings) -> int:
     """Serves until told to stop. Returns the process's exit code."""
-    logs.start(settings.log_level)
+    logs.start(settings.log_level, settings.log_format, settings.driver)
     process.keep_memory_private()
     if settings.parent_pid is not None and os.getppid() != settings.parent_pid:
         log.error("process %d, which started this host, has ended already", settings.parent_pid)
         return 1
     loaded = load(settings.driver_class)
+    about = {spans.DRIVER: settings.driver, "delphis.driver.version": settings.version}
+    spans.start(os.environ.get(spans.SERVICE_NAME) or spans.service_name("driver-host"), VERSION, **about)
     # A driver's module may have changed how signals are treated.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
     try:
@@ -57,6 +61,8 @@ def main(settings: HostSettings) -> int:
     except SettingsError as error:
         log.error("%s", error)
         return 2
+    finally:
+        spans.stop()
     if settings.endpoint.startswith("unix:"):
         Path(_socket_path(settings.endpoint)).unlink(missing_ok=True)
     return code
@@ -179,7 +185,9 @@ async def _set_health(healthy: Any, *, serving: bool, loaded: bool) -> None:
 
 
 def _gauges(calls: Calls, service: StorageDriverService) -> dict[str, float]:
+    outbox = spans.tracer.outbox if spans.tracer is not None else None
     return {
+        **({"spans_sent": outbox.sent, "spans_lost": outbox.lost} if outbox is not None else {}),
         "calls_in_flight": service.in_flight,
         "calls_running": calls.lanes.running,
         "calls_waiting": calls.lanes.waiting,

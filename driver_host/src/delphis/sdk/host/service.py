@@ -7,19 +7,25 @@ import platform
 import time
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
 from delphis.driver.v1 import storage_driver_pb2 as pb
 from delphis.sdk import errors
-from delphis.sdk.host.calls import Calls
+from delphis.sdk.host.calls import Call, Calls
 from delphis.sdk.host.contract import SERVICE, Method, methods
 from delphis.sdk.host.loading import LoadedDriver
 from delphis.sdk.host.metrics import Metrics
 from delphis.sdk.host.settings import HostSettings
 from delphis.sdk.status import STATUS_DETAILS, failure_of
 from delphis.sdk.version import VERSION
+from delphis.tracing import scope, spans
+from delphis.tracing.scope import TRACEPARENT, TRACESTATE, Scope, TraceContext, trace_of
+from delphis.tracing.spans import Kind
+
+if TYPE_CHECKING:
+    from delphis.tracing.exporting import Span
 
 _T = TypeVar("_T")
 
@@ -58,7 +64,7 @@ class StorageDriverService(grpc.GenericRpcHandler):
 
             async def unary(request: bytes, context: Any) -> bytes:
                 async def answer() -> bytes:
-                    call = self._calls.begin(method, request, context.time_remaining())
+                    call = self._begin(method, request, context)
                     return (await self._calls.unary(call)).SerializeToString(deterministic=True)
 
                 return await self._served(method.name, context, answer) or b""
@@ -71,12 +77,20 @@ class StorageDriverService(grpc.GenericRpcHandler):
                 await context.write(payload)
 
             async def answer() -> None:
-                call = self._calls.begin(method, request, context.time_remaining())
+                call = self._begin(method, request, context)
                 await self._calls.stream(call, send)
 
             await self._served(method.name, context, answer)
 
         return grpc.unary_stream_rpc_method_handler(stream)
+
+    def _begin(self, method: Method, request: bytes, context: Any) -> Call:
+        call = self._calls.begin(method, request, context.time_remaining())
+        known = scope.current()
+        scope.enter(known._replace(storage_id=call.context.storage_id))
+        if known.trace is not None and known.trace.span is not None:
+            known.trace.span.set_attribute(spans.STORAGE_ID, call.context.storage_id)
+        return call
 
     def _unknown(self, path: str) -> Any:
         error = errors.ProtocolTooOld(f"This host doesn't know {path}; it is older than its caller.", method=path)
@@ -91,6 +105,17 @@ class StorageDriverService(grpc.GenericRpcHandler):
 
     async def _served(self, name: str, context: Any, answer: Callable[[], Awaitable[_T]]) -> _T | None:
         """Runs a call, counts it, and turns its error into a status."""
+        request_id, trace = _told(context.invocation_metadata())
+        scope.enter(Scope(request_id, trace=trace))  # for the rest of the task, which is this call's alone
+        if spans.tracer is None:
+            return await self._counted(name, context, answer)
+        about = {spans.REQUEST_ID: request_id, "rpc.method": name}
+        with spans.tracer.run(spans.tracer.begin(f"{SERVICE.full_name}/{name}", trace, Kind.SERVER, about)) as span:
+            return await self._counted(name, context, answer, span)
+
+    async def _counted(
+        self, name: str, context: Any, answer: Callable[[], Awaitable[_T]], span: Span | None = None
+    ) -> _T | None:
         if self.draining and name != "CloseStorage":  # who takes an array over wants it logged out first
             # Without a reason of ours: to the router the host is gone, and it asks another.
             await context.abort(grpc.StatusCode.UNAVAILABLE, "The driver host stops.")
@@ -107,6 +132,8 @@ class StorageDriverService(grpc.GenericRpcHandler):
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
             failure = failure_of(error)
             outcome = failure.reason
+            if span is not None:
+                span.spoil(outcome)
         finally:
             self.in_flight -= 1
             if not self.in_flight:
@@ -136,3 +163,16 @@ class StorageDriverService(grpc.GenericRpcHandler):
 @cache
 def _runtime() -> str:
     return f"delphis-driver-sdk {VERSION} (Python {platform.python_version()})"
+
+
+def _told(metadata: Any) -> tuple[str, TraceContext | None]:
+    """What the caller says of his request: its id, and the trace that it is a part of."""
+    request_id = parent = state = ""
+    for key, value in metadata or ():
+        if key == "x-request-id" and isinstance(value, str):
+            request_id = value[:64]
+        elif key == TRACEPARENT and isinstance(value, str):
+            parent = value
+        elif key == TRACESTATE and isinstance(value, str):
+            state = value
+    return request_id, trace_of(parent, state) if parent else None

@@ -60,6 +60,8 @@ class HostSettings:
     drain: float = 30.0
     """Seconds from SIGTERM to the end: three quarters for calls under way, the rest for logouts."""
     log_level: str = "INFO"
+    log_format: str = "text"
+    """`text`, or `json`: an object a line."""
 
     @property
     def stuck_limit(self) -> int:
@@ -111,6 +113,7 @@ def from_environment(
         session_idle=number("SESSION_IDLE", 1800),
         drain=number("DRAIN", 30),
         log_level=_level(text("LOG_LEVEL")),
+        log_format=_format(text("LOG_FORMAT")),
     )
 
 
@@ -146,3 +149,10 @@ def _level(value: str | None) -> str:
     if level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
         raise SettingsError(f"{PREFIX}LOG_LEVEL must be debug, info, warning, error or critical, not {value!r}.")
     return level
+
+
+def _format(value: str | None) -> str:
+    name = (value or "text").lower()
+    if name not in {"text", "json"}:
+        raise SettingsError(f"{PREFIX}LOG_FORMAT must be text or json, not {value!r}.")
+    return name
