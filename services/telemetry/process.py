@@ -40,6 +40,7 @@ from services.telemetry.history.recorder import Recorder
 from services.telemetry.inventory.follower import Follower
 from services.telemetry.inventory.keeping import Keeper
 from services.telemetry.observed import observe_collections, observe_sinks
+from services.telemetry.retention_clock import RetentionClock
 from services.telemetry.schema import SCHEMA
 from services.telemetry.schema.collection import collections
 from services.telemetry.settings import TelemetrySettings
@@ -47,7 +48,6 @@ from services.telemetry.sinks import records as sink_records
 from services.telemetry.sinks.settings import SinkSettings
 from services.telemetry.sinks.sinks import Sinks
 from services.telemetry.window import Window
-from services.values import times
 from services.vault.vault import LateVault
 
 log = logging.getLogger(__name__)
@@ -101,8 +101,7 @@ async def _parts(
 ) -> tuple[Method, ...]:
     """Starts all parts; what they serve."""
     latest, written = Latest(), Recorder()
-
-    forecasts = Forecasts(store)
+    forecasts, clock = Forecasts(store), RetentionClock()
 
     def took(storage: Storage, windows: list[Window]) -> None:
         latest.take(storage.id, windows)
@@ -121,11 +120,11 @@ async def _parts(
     follower = Follower(core, fleet, keeper.keep, collector.announced)
     follower.start()
     stack.push_async_callback(follower.stop)
-    expiring = asyncio.create_task(_forget_old(store), name="retention of points")
+    expiring = asyncio.create_task(_forget_old(store, clock), name="retention of points")
     stack.push_async_callback(_ended, expiring)
     foreseen = ForecastList(fleet, forecasts, follower.names)
     metrics = MetricService(store, fleet, collector, latest, follower.names, foreseen)
-    sinks = Sinks(store, vault, fleet, sending, names=follower.names, names_known=follower.knows)
+    sinks = Sinks(store, vault, fleet, sending, names=follower.names, names_known=follower.knows, clock=clock.now)
     sinks.start()
     stack.push_async_callback(sinks.stop)
     observe_collections(observer, fleet, collector)
@@ -141,9 +140,9 @@ def _sending(settings: TelemetrySettings) -> SinkSettings:
     return SinkSettings(most_bytes=settings.sink_backlog << 20, most_age=settings.sink_backlog_hours * 3600)
 
 
-async def _forget_old(store: Store) -> None:
+async def _forget_old(store: Store, clock: RetentionClock) -> None:
     while True:
-        now = times.now() // 1000
+        now = clock.now() // 1000
         more = False
         try:
             more = await store.write(partial(recorder.expire, now=now), bulk=True)

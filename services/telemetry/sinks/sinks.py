@@ -51,13 +51,16 @@ class Sinks:
         *,
         names: Names,
         names_known: NamesKnown,
+        clock: Callable[[], int] = times.now,
     ) -> None:
+        """`clock` says, in microseconds, which points waited for too long."""
         self.settings = settings
         self._store = store
         self._vault = vault
         self._fleet = fleet
         self._names = names
         self._names_known = names_known
+        self._clock = clock
         self._senders: dict[bytes, Sender] = {}
         self._reloading = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -177,7 +180,7 @@ class Sinks:
     async def _trim(self) -> None:
         while True:
             more = False
-            limits = Limits(self.settings.most_bytes, self.settings.most_age, times.now())
+            limits = Limits(self.settings.most_bytes, self.settings.most_age, self._clock())
             try:
                 if await self._store.scan(partial(bounds.wanted, limits=limits)):
                     moved, more = await self._store.write(partial(bounds.trim, limits=limits), bulk=True)
