@@ -59,8 +59,8 @@ def test_exit(start_host: StartHost) -> None:
 def test_hang(start_host: StartHost) -> None:
     host: Host = start_host(bad("hang"))
     calls = [
-        InBackground(lambda: host.get_storage(target("a1", bad="login"), timeout=1)),
-        InBackground(lambda: host.list_volumes(target("a2", bad="yes"), timeout=1)),
+        InBackground(lambda: host.get_storage(target("a1", bad="login"), timeout=2.5)),
+        InBackground(lambda: host.list_volumes(target("a2", bad="yes"), timeout=2.5)),
     ]
     well(host)
     assert {call.failed().reason for call in calls} == {"ARRAY_TIMEOUT"}
@@ -115,8 +115,8 @@ def test_no_thread_is_to_be_had(start_host: StartHost) -> None:
     well(host)
     used = int(Path(f"/proc/{host.pid}/statm").read_text().split()[0]) * resource.getpagesize()
     resource.prlimit(host.pid, resource.RLIMIT_AS, (used + 4 * 2**20, used + 4 * 2**20))
-    calls = [InBackground(partial(host.list_volumes, target(name, bad="2"))) for name in ("a1", "a2")]
-    wait_for("both to end", lambda: all(call.ended for call in calls))
+    calls = [InBackground(partial(host.list_volumes, target(name, bad="2"))) for name in "abcdefgh"]
+    wait_for("all to end", lambda: all(call.ended for call in calls))
     failed = next(call.error for call in calls if call.error is not None)
     assert failed.reason == "DRIVER_FAULT"
     assert "MemoryError: can't start new thread" in failed.message

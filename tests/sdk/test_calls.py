@@ -14,7 +14,7 @@ from delphis.sdk.host.contract import methods
 from delphis.type.v1 import errors_pb2
 from delphis.type.v1.alert_pb2 import Trap
 from tests.sdk.conftest import SharedHost, StartHost
-from tests.sdk.hosts import SENTINEL, Host, failure, items, target
+from tests.sdk.hosts import SENTINEL, Host, failure, items, target, wait_for
 
 
 def test_info_says_who_the_driver_is_and_what_it_has(start_host: StartHost) -> None:
@@ -41,7 +41,7 @@ def test_storage_comes_with_warnings_and_defaults_of_access_fields(shared_host: 
     host = shared_host("Plain")
     asked = target("s1")
     asked.access_info.rest.ClearField("port")
-    answer = host.get_storage(asked)
+    answer = host.get_storage(asked, timeout=20)
     assert answer.storage.serial_number == "plain-127.0.0.1"
     assert answer.storage.description == "port 8443, short, s1"
     [warning] = answer.warnings
@@ -239,11 +239,11 @@ def test_async_drivers(start_host: StartHost, tmp_path: Path) -> None:
     [pools] = host.stub.ListStoragePools(pb.ListStoragePoolsRequest(target=array), timeout=60)
     assert len(pools.items) == 1
     late = target("a2", journal=journal, sleep="60")
-    failed = failure(lambda: host.get_storage(late, timeout=0.5))
+    failed = failure(lambda: host.get_storage(late, timeout=2.5))
     assert failed.reason == "ARRAY_TIMEOUT"
-    failed = failure(lambda: host.list_volumes(late, timeout=0.5))
+    failed = failure(lambda: host.list_volumes(late, timeout=2.5))
     assert failed.reason == "ARRAY_TIMEOUT"
-    assert host.info().stuck_calls == 0  # what is async can be cancelled
+    wait_for("the end of both", lambda: host.info().stuck_calls == 0)  # what is async can be cancelled
     host.terminate()
     noted = Path(journal).read_text()
     assert "cancelled a2" in noted

@@ -32,7 +32,7 @@ def test_every_method_has_a_deadline_of_its_own() -> None:
 def test_late_answers_are_given_up(start_host: StartHost) -> None:
     host: Host = start_host(HANG)
     begin = time.monotonic()
-    failed = failure(lambda: host.list_volumes(target(bad="yes"), timeout=1))
+    failed = failure(lambda: host.list_volumes(target(bad="yes"), timeout=2.5))
     assert 0.7 < time.monotonic() - begin < 30
     assert (failed.code.name, failed.reason) == ("DEADLINE_EXCEEDED", "ARRAY_TIMEOUT")
     assert failed.metadata["method"] == "ListVolumes"
@@ -43,8 +43,9 @@ def test_late_answers_are_given_up(start_host: StartHost) -> None:
 
 def test_places_of_stuck_calls_are_free_again(start_host: StartHost) -> None:
     host: Host = start_host(HANG)
-    for _ in range(6):  # more than the array's limit of 4
-        assert failure(lambda: host.list_volumes(target(bad="yes"), timeout=0.6)).reason == "ARRAY_TIMEOUT"
+    for _ in range(2):  # more than the array's limit of 4
+        calls = [InBackground(lambda: host.list_volumes(target(bad="yes"), timeout=2.5)) for _ in range(3)]
+        assert {call.failed().reason for call in calls} == {"ARRAY_TIMEOUT"}
     assert host.get_storage(target(bad="yes")).storage.serial_number == "hang-127.0.0.1"
     assert host.info().stuck_calls == 6
 
@@ -52,7 +53,7 @@ def test_places_of_stuck_calls_are_free_again(start_host: StartHost) -> None:
 def test_a_host_with_too_many_stuck_calls_asks_to_be_replaced(start_host: StartHost) -> None:
     host: Host = start_host(HANG)
     calls = [
-        InBackground(partial(host.list_volumes, target(f"a{number}", bad="yes"), timeout=0.5)) for number in range(8)
+        InBackground(partial(host.list_volumes, target(f"a{number}", bad="yes"), timeout=2.5)) for number in range(8)
     ]
     assert {call.failed().reason for call in calls} == {"ARRAY_TIMEOUT"}
     wait_for("NOT_SERVING", lambda: host.health() == "NOT_SERVING")
@@ -65,14 +66,14 @@ def test_a_host_with_too_many_stuck_calls_asks_to_be_replaced(start_host: StartH
 
 def test_a_quarter_of_a_small_pool_is_too_many(start_host: StartHost) -> None:
     host: Host = start_host(HANG, THREADS="8")
-    for _ in range(2):
-        failure(lambda: host.list_volumes(target(bad="yes"), timeout=0.6))
+    calls = [InBackground(lambda: host.list_volumes(target(bad="yes"), timeout=2.5)) for _ in range(2)]
+    assert {call.failed().reason for call in calls} == {"ARRAY_TIMEOUT"}
     wait_for("NOT_SERVING", lambda: host.health() == "NOT_SERVING")
 
 
 def test_slow_drivers_come_back(start_host: StartHost) -> None:
     host: Host = start_host(f"{BAD_DRIVERS}/slow.py:Slow")
-    failed = failure(lambda: host.list_volumes(target(bad="0.8"), timeout=0.8))
+    failed = failure(lambda: host.list_volumes(target(bad="3"), timeout=2.5))
     assert failed.reason == "ARRAY_TIMEOUT"
     assert host.info().stuck_calls == 1
     wait_for("the driver to come back", lambda: host.info().stuck_calls == 0)
@@ -83,7 +84,7 @@ def test_a_login_that_hangs_is_tried_anew(start_host: StartHost, tmp_path: Path)
     host: Host = start_host("Plain")
     gate = tmp_path / "gate"
     array = target(login_gate=str(gate), journal=str(tmp_path / "journal"))
-    failed = failure(lambda: host.get_storage(array, timeout=0.8))
+    failed = failure(lambda: host.get_storage(array, timeout=2.5))
     assert failed.reason == "ARRAY_TIMEOUT"
     waiting = InBackground(lambda: host.get_storage(array, timeout=60))
     wait_for("a second login", lambda: (tmp_path / "journal").read_text().count("connect") == 2)
@@ -98,7 +99,7 @@ def test_calls_that_wait_for_a_login_time_out_without_a_thread(start_host: Start
     array = target(login_gate=str(tmp_path / "gate"), journal=str(tmp_path / "journal"))
     first = InBackground(lambda: host.get_storage(array, timeout=60))
     wait_for("the login", lambda: noted(tmp_path / "journal", "connect"))
-    assert failure(lambda: host.get_storage(array, timeout=0.6)).reason == "ARRAY_TIMEOUT"
+    assert failure(lambda: host.get_storage(array, timeout=2.5)).reason == "ARRAY_TIMEOUT"
     assert host.info().stuck_calls == 0
     (tmp_path / "gate").touch()
     first.join()
@@ -144,7 +145,7 @@ def test_deadlines_count_the_time_in_the_queue(start_host: StartHost, tmp_path: 
     first = InBackground(lambda: host.get_storage(array, timeout=60))
     wait_for("a call", lambda: noted(tmp_path / "journal", "get_storage"))
     begin = time.monotonic()
-    failed = failure(lambda: host.get_storage(array, timeout=0.5))
+    failed = failure(lambda: host.get_storage(array, timeout=2.5))
     assert time.monotonic() - begin < 20
     assert failed.reason == "ARRAY_TIMEOUT"
     assert failed.message.endswith("it waited behind other calls.")
