@@ -40,6 +40,8 @@ from services.telemetry.history.recorder import Recorder
 from services.telemetry.inventory.follower import Follower
 from services.telemetry.inventory.keeping import Keeper
 from services.telemetry.observed import observe_collections, observe_sinks
+from services.telemetry.query.checks import database_settings
+from services.telemetry.query.database import Database
 from services.telemetry.retention_clock import RetentionClock
 from services.telemetry.schema import SCHEMA
 from services.telemetry.schema.collection import collections
@@ -82,7 +84,7 @@ async def wire(settings: TelemetrySettings) -> AsyncIterator[Telemetry]:
         stack.push_async_callback(fleet.stop)
         observer = stack.enter_context(observed_process())
         observe_store(observer, store)
-        served = await _parts(store, vault, _sending(settings), core, fleet, observer, stack)
+        served = await _parts(settings, store, vault, core, fleet, observer, stack)
         served = (*served, *ProcessMetrics("telemetry", observer).methods())
         methods = MethodTable((*served, *health.methods(store, _ANY, served)))
         pipeline = Pipeline(methods, ServiceAuthenticator(token), relayed=True)
@@ -91,9 +93,9 @@ async def wire(settings: TelemetrySettings) -> AsyncIterator[Telemetry]:
 
 
 async def _parts(
+    settings: TelemetrySettings,
     store: Store,
     vault: LateVault,
-    sending: SinkSettings,
     core: Core,
     fleet: Fleet,
     observer: Observer,
@@ -123,8 +125,14 @@ async def _parts(
     expiring = asyncio.create_task(_forget_old(store, clock), name="retention of points")
     stack.push_async_callback(_ended, expiring)
     foreseen = ForecastList(fleet, forecasts, follower.names)
-    metrics = MetricService(store, fleet, collector, latest, follower.names, foreseen)
-    sinks = Sinks(store, vault, fleet, sending, names=follower.names, names_known=follower.knows, clock=clock.now)
+    source = database_settings(settings)
+    database = Database(source) if source is not None else None
+    if database is not None:
+        stack.push_async_callback(database.close)
+    metrics = MetricService(store, fleet, collector, latest, follower.names, foreseen, database)
+    sinks = Sinks(
+        store, vault, fleet, _sending(settings), names=follower.names, names_known=follower.knows, clock=clock.now
+    )
     sinks.start()
     stack.push_async_callback(sinks.stop)
     observe_collections(observer, fleet, collector)

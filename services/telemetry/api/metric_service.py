@@ -20,7 +20,9 @@ from services.telemetry.collection.collector import Collector
 from services.telemetry.exposition.formats import negotiated
 from services.telemetry.exposition.latest import Latest, Names, Newest
 from services.telemetry.exposition.text import Array, write
-from services.telemetry.query.answering import Series, answer
+from services.telemetry.query.answering import Series
+from services.telemetry.query.database import Database
+from services.telemetry.query.queries import Queries
 from services.telemetry.query.question import Question, question
 from services.values import times
 
@@ -43,8 +45,9 @@ class MetricService:
         latest: Latest,
         names: Names,
         forecasts: ForecastList,
+        database: Database | None = None,
     ) -> None:
-        self._store = store
+        self._queries = Queries(store, database)
         self._fleet = fleet
         self._collector = collector
         self._latest = latest
@@ -77,15 +80,34 @@ class MetricService:
         return pb.ListMetricsResponse(metrics=sorted(described, key=lambda one: one.name))
 
     async def _query(self, request: pb.QueryMetricsRequest, _: Call) -> pb.QueryMetricsResponse:
-        asked = question(request, now=times.now() // 1000)
+        asked = question(request, now=times.now() // 1000, kinds=self._queries.kinds)
         only = {(await require(self._fleet, storage_id)).id for storage_id in sorted(asked.storage_ids)}
         storages = self._wanted(asked, only)
-        ids = [storage.id for storage in storages]
-        found = await self._store.scan(lambda connection: answer(connection, asked, ids))
-        response = pb.QueryMetricsResponse(source=pb.METRIC_SOURCE_HISTORY, warnings=self._late(storages, asked))
-        for one in found:
+        answered = await self._queries.answer(
+            asked,
+            [storage.id for storage in storages],
+            interval=max((self._interval(storage, asked.kind) for storage in storages), default=0),
+            resources=self._known,
+        )
+        response = pb.QueryMetricsResponse(
+            source=answered.source, warnings=[*answered.warnings, *self._late(storages, asked)][:MAX_WARNINGS]
+        )
+        for part in answered.parts:
+            shown = response.parts.add(source=part.source, beyond_history=part.beyond, problem=part.problem)
+            shown.begin_time.FromMilliseconds(part.span[0])
+            shown.end_time.FromMilliseconds(part.span[1])
+        for one in answered.series:
             self._show(one, asked.kind, response.series.add())
         return response
+
+    def _interval(self, storage: Storage, kind: str) -> int:
+        pace = paces(self._collector.known(storage.id)).get(kind)
+        return pace.interval if pace is not None else 0
+
+    def _known(self, storage_id: str) -> tuple[str, ...]:
+        """The volumes that the newest window has."""
+        newest = self._latest.of(frozenset({"volume"}), frozenset({storage_id}))
+        return tuple(dict.fromkeys(native_id for one in newest for native_id in one.native_ids))
 
     def _wanted(self, asked: Question, only: Set[str]) -> list[Storage]:
         return [

@@ -26,7 +26,7 @@ MOST_BYTES = 4 * 1024 * 1024
 """Of an answer: it is parsed at one go, which holds up all else."""
 TIMEOUTS = Timeouts(connect_timeout=3.0, read_timeout=10.0, total_timeout=10.0)
 """Of a request."""
-_PAUSE_SECONDS = 10.0
+PAUSE_SECONDS = 10.0
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 _FORM = "application/x-www-form-urlencoded"
 
@@ -130,7 +130,7 @@ class Database:
         except Refused as fault:  # this query, not all
             raise DatabaseFault(fault.message) from None
         except DeliveryFault as fault:
-            self._failed = (now() + _PAUSE_SECONDS, fault.message)
+            self._failed = (now() + PAUSE_SECONDS, fault.message)
             raise DatabaseFault(fault.message) from None
 
     async def _opened(self) -> HttpClient:
