@@ -66,6 +66,7 @@ def test_collections_are_shown_and_set(running: Up, array: str) -> None:
     run(running, "collections", "set", array, "--interval", "60", "--kind", "disk=3600")
     settings: dict[str, Any] = json.loads(run(running, "collections", "show", array, "-o", "json"))["settings"]
     assert str(settings["kind_intervals"]["disk"]) == "3600"
+    assert "1 min, disk 1 h" in run(running, "collections", "show", array)
     run(running, "collections", "set", array, "--off")
     assert "off" in run(running, "collections", "list")
     run(running, "collections", "set", array, "--on")

@@ -146,8 +146,8 @@ class CollectionService:
             if told.HasField("retention") and told.is_historic:
                 shown.retention.FromMilliseconds(retention(told))
         next_at = self._collector.next_at(storage)
-        if next_at is not None:
-            shown.next_at.FromMilliseconds(next_at)
+        if next_at is not None and not storage.is_new:
+            shown.next_at.FromMilliseconds(max(next_at, times.now() // 1000))
         for kind, state, interval in self._kinds(storage):
             self._show(kind, state, interval, shown.kinds.add())
         return shown

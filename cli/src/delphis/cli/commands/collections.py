@@ -35,6 +35,16 @@ def kinds(status: pb.CollectionStatus) -> str:
     return ", ".join(kind.kind for kind in status.kinds) or "-"
 
 
+def chosen(settings: pb.CollectionSettings) -> str:
+    """The intervals that an operator set."""
+    told = [cells.text(settings, "interval")] if settings.HasField("interval") else []
+    for kind, seconds in sorted(settings.kind_intervals.items()):
+        of_kind = pb.CollectionSettings()
+        of_kind.interval.FromSeconds(seconds)
+        told.append(f"{kind} {cells.text(of_kind, 'interval')}")
+    return ", ".join(told) or cells.UNSET
+
+
 LISTING = Listing(
     key="collections",
     message=pb.CollectionStatus,
@@ -123,10 +133,11 @@ def print_status(settings: Settings, status: pb.CollectionStatus) -> None:
     """How it does, kind by kind."""
     if print_message(settings, status):
         return
-    names = ("storage_id", "is_historic", "retention", "next_at", "settings", "refused", "warnings")
+    names = ("storage_id", "is_historic", "retention", "next_at", "refused", "warnings")
     shown = [
         ("State", state(status)),
         *((name.replace("_", " ").capitalize(), cells.text(status, name)) for name in names),
+        ("Intervals set", chosen(status.settings)),
     ]
     print_fields((name, value) for name, value in shown if value != cells.UNSET)
     click.echo()
@@ -145,3 +156,10 @@ def print_status(settings: Settings, status: pb.CollectionStatus) -> None:
             for kind in status.kinds
         ],
     )
+    gaps = [(kind.kind, gap) for kind in status.kinds for gap in kind.gaps]
+    if gaps:
+        click.echo()
+        print_table(
+            ("GAP OF", "FROM", "TO", "WHY"),
+            [[kind, cells.text(gap, "begin_time"), cells.text(gap, "end_time"), gap.reason] for kind, gap in gaps],
+        )
