@@ -14,7 +14,10 @@ def test_gaps_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     gap = status.kinds.add(kind="volume").gaps.add(reason="It slept.")
     gap.begin_time.FromSeconds(1_760_000_000)
     gap.end_time.FromSeconds(1_760_003_600)
-    print_status(Settings("", False, None, None, False, 1.0, "table"), status)
+    settings = Settings(
+        server="", tls=False, tls_ca=None, tls_server_name=None, plaintext=False, timeout=1.0, output="table"
+    )
+    print_status(settings, status)
     shown = capsys.readouterr().out
     assert "Intervals set" not in shown
     assert shown.splitlines()[-1].split(maxsplit=5) == [
