@@ -1,6 +1,7 @@
 """A kind's rows in the database: statements, and bulk writing as each database likes it.
 
-SQLite takes tuples with executemany, updates by primary key, and those that touch no index apart (7.1 -> 4.0 µs a row).
+SQLite takes many new rows in a statement, updates by primary key, and those that touch no index apart (7.1 -> 4.0 µs a
+row).
 PostgreSQL takes COPY, updates over a temporary table.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from itertools import chain
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -33,6 +35,8 @@ from services.store.statement import Statement, statement
 
 """Characters of a text that its column has, for filters and sorting; the message has all of it."""
 MAX_NATIVE_ID = 512
+_BLOCKS = (50, 10)
+"""Rows that a statement inserts in SQLite: a quarter cheaper than one by one, and the GIL changes hands less often."""
 
 
 def _type_name(column: Column[Any]) -> str:
@@ -52,12 +56,25 @@ class Bulk:
         self._insert = statement(insert(table).values({name: bindparam(name) for name in self.columns}))
         self._types = [_type_name(table.c[name]) for name in self.columns]
         self._copy = f"COPY {table.name} ({', '.join(self.columns)}) FROM STDIN (FORMAT BINARY)"
+        self._blocks = [(size, self._block(size)) for size in _BLOCKS]
+
+    def _block(self, size: int) -> str:
+        row = f"({', '.join('?' * len(self.columns))})"
+        # FAIL: what fails undoes its savepoint anyway, so the statement needs no journal of its own.
+        return f"INSERT OR FAIL INTO {self.table.name} ({', '.join(self.columns)}) VALUES {', '.join([row] * size)}"
 
     def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Inserts rows whose values are in the order of `columns`."""
         if not rows:
             return
-        if connection.dialect == "sqlite" or len(rows) < 5:
+        if connection.dialect == "sqlite":
+            begin = 0
+            for size, text in self._blocks:
+                while len(rows) - begin >= size:
+                    connection.execute(text, tuple(chain.from_iterable(rows[begin : begin + size])))
+                    begin += size
+            connection.many(self._insert, rows[begin:])
+        elif len(rows) < 5:
             connection.many(self._insert, rows)
         else:
             copy_rows(connection, self._copy, self._types, rows)
