@@ -18,12 +18,12 @@ from delphis.sdk import metrics
 from delphis.telemetry.v1 import telemetry_pb2 as pb
 from delphis.type.v1 import metric_pb2
 from services.calls.invoker import CHANNEL_OPTIONS
+from services.exposition.formats import PROMETHEUS
 from services.fleet.core import Core, target
 from services.store.connection import Connection
 from services.store.engine import Store
 from services.telemetry import journal
 from services.telemetry.collection.reading import read_capabilities, read_points
-from services.telemetry.exposition.formats import PROMETHEUS
 from services.telemetry.exposition.latest import Latest
 from services.telemetry.exposition.text import Array, write
 from services.telemetry.history.reader import grids

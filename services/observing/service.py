@@ -13,11 +13,11 @@ from delphis.type.v1 import options_pb2
 from services.calls.errors import CallError
 from services.calls.grpc_server import new_request_id
 from services.calls.method import Call, Caller, Method, methods_of, stream, unary
+from services.exposition.formats import negotiated
 from services.observing.family import Family, Sample, gauge
 from services.observing.observer import Observer
 from services.observing.text import write
 from services.relay.relay import Relay
-from services.telemetry.exposition.formats import negotiated
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from services.exposition.formats import OPENMETRICS
+from services.exposition.labels import described, pairs
 from services.observing.family import Family
-from services.telemetry.exposition.formats import OPENMETRICS
-from services.telemetry.exposition.labels import escaped, pairs
 
 _LINES = 2000
 
@@ -33,12 +33,9 @@ def write(families: Iterable[Family], format_: str) -> Iterator[bytes]:
 
 def _head(family: Family, format_: str) -> Iterator[str]:
     name, kind = family.name, "counter" if family.is_counter else "gauge"
-    if format_ == OPENMETRICS:
-        name = name.removesuffix("_total") if family.is_counter else name
-        told = escaped(family.help)
-    else:
-        told = family.help.replace("\\", r"\\").replace("\n", r"\n")
-    yield f"# HELP {name} {told}"
+    if format_ == OPENMETRICS and family.is_counter:
+        name = name.removesuffix("_total")
+    yield f"# HELP {name} {described(family.help, format_)}"
     yield f"# TYPE {name} {kind}"
 
 

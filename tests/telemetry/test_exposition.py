@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.telemetry.exposition.formats import OPENMETRICS, PROMETHEUS, negotiated
+from services.exposition.formats import OPENMETRICS, PROMETHEUS, negotiated
 from services.telemetry.exposition.latest import Latest
 from services.telemetry.exposition.text import Array, write
 from services.telemetry.window import Window
@@ -96,6 +96,15 @@ def test_series_without_a_value_and_arrays_that_are_gone_are_left_out() -> None:
     latest.take("unknown", [_window([1])])
     latest.forget("s2")
     assert [key[1:] for key in _samples(_text(latest))] == [("s1", "b")]
+
+
+def test_a_large_array_is_written_in_parts() -> None:
+    latest = Latest()
+    ids = tuple(f"v{number}" for number in range(30_000))
+    latest.take("s1", [_window([1.0] * len(ids), ids=ids)])
+    parts = list(write(latest.of(None, None), ARRAYS, _names, PROMETHEUS))
+    assert max(map(len, parts)) < 1 << 20
+    assert b"".join(parts).count(b"\ndelphis_volume_iops") == len(ids)
 
 
 def test_openmetrics_has_units_and_an_end() -> None:

@@ -10,6 +10,7 @@ from google.api import httpbody_pb2
 from delphis.sdk import metrics
 from delphis.telemetry.v1 import telemetry_pb2 as pb
 from services.calls.method import Call, Method, methods_of, stream, unary
+from services.exposition.formats import negotiated
 from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage
 from services.store.engine import Store
@@ -17,7 +18,6 @@ from services.telemetry.api.forecasts import ForecastList
 from services.telemetry.api.storages import require
 from services.telemetry.collection.announced import paces
 from services.telemetry.collection.collector import Collector
-from services.telemetry.exposition.formats import negotiated
 from services.telemetry.exposition.latest import Latest, Names, Newest
 from services.telemetry.exposition.text import Array, write
 from services.telemetry.query.answering import Series

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from delphis.sdk import metrics
-from services.telemetry.exposition.formats import OPENMETRICS
-from services.telemetry.exposition.labels import escaped, pairs
+from services.exposition.formats import OPENMETRICS
+from services.exposition.labels import described, escaped, pairs
 from services.telemetry.exposition.latest import Names, Newest
 
 _LINES = 2000
@@ -48,12 +48,14 @@ def write(newest: Iterable[Newest], arrays: dict[str, Array], names: Names, form
                 texts = labels[key] = _labels(one, arrays[one.storage_id], names)
             values = one.values[one.metrics.index(name)]
             if np.isnan(values).any():
-                told = np.flatnonzero(~np.isnan(values)).tolist()
-                texts, values = [texts[index] for index in told], values[told]
-            lines.extend([f"{exposed}{text}{value}" for text, value in zip(texts, values.tolist(), strict=True)])
-            if len(lines) >= _LINES:
-                yield ("\n".join(lines) + "\n").encode()
-                lines.clear()
+                there = np.flatnonzero(~np.isnan(values)).tolist()
+                texts, values = [texts[index] for index in there], values[there]
+            told = list(zip(texts, values.tolist(), strict=True))
+            for low in range(0, len(told), _LINES):
+                lines.extend([f"{exposed}{text}{value}" for text, value in told[low : low + _LINES]])
+                if len(lines) >= _LINES:
+                    yield ("\n".join(lines) + "\n").encode()
+                    lines.clear()
     if format_ == OPENMETRICS:
         lines.append("# EOF")
     if lines:
@@ -67,11 +69,7 @@ def _head(kind: str, name: str, format_: str) -> Iterator[str]:
     if format_ == OPENMETRICS:
         yield f"# UNIT {exposed} {metric.exposition}"
     said = f"Of a {kind.replace('_', ' ')}: {metric.description}"
-    yield f"# HELP {exposed} " + (escaped(said) if format_ == OPENMETRICS else _help(said))
-
-
-def _help(text: str) -> str:
-    return text.replace("\\", r"\\").replace("\n", r"\n")
+    yield f"# HELP {exposed} {described(said, format_)}"
 
 
 def _labels(newest: Newest, array: Array, names: Names) -> list[str]:

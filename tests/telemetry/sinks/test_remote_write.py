@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from delphis.telemetry.v1 import telemetry_pb2 as pb
+from services.exposition.formats import PROMETHEUS
 from services.telemetry import journal
-from services.telemetry.exposition.formats import PROMETHEUS
 from services.telemetry.exposition.latest import Latest
 from services.telemetry.exposition.text import Array, write
 from services.telemetry.sinks.load import Load, Source

@@ -1,8 +1,10 @@
-"""Labels of series in Prometheus' text format."""
+"""Labels of series, and what is said of a family, in Prometheus' text formats."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+from services.exposition.formats import OPENMETRICS
 
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
@@ -15,3 +17,8 @@ def escaped(value: str) -> str:
 def pairs(labels: Iterable[tuple[str, str]]) -> str:
     """Labels as they stand between the braces, with a comma behind each."""
     return "".join(f'{name}="{escaped(value)}",' for name, value in labels)
+
+
+def described(text: str, format_: str) -> str:
+    """What stands behind `# HELP` and the name."""
+    return escaped(text) if format_ == OPENMETRICS else text.replace("\\", r"\\").replace("\n", r"\n")
