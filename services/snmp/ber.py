@@ -72,7 +72,10 @@ def bounded_integer(data: bytes, at: int, end: int, least: int, most: int) -> tu
         stop = start + length
         if stop > end:
             raise truncated()
-        value = int.from_bytes(data[start:stop], "big", signed=True)
+        if data[start] < 128:
+            value = int.from_bytes(data[start:stop], "big")
+        else:
+            value = int.from_bytes(data[start:stop], "big", signed=True)
     else:
         start, stop = content(data, at, end, INTEGER)
         value = integer(data, start, stop)

@@ -16,6 +16,7 @@ from services.snmp.timeliness import TimeWindows
 from services.snmp.users import LEVELS, Keys, SecurityLevel, UserTable
 
 _new = tuple.__new__
+_V2C, _V3 = Version.V2C, Version.V3  # to look one up in the enum takes longer than to read a variable
 
 
 class Opened(NamedTuple):
@@ -111,10 +112,13 @@ def community_notification(message: CommunityMessage, data: bytes) -> tuple[Noti
     if message.version == 0:
         pdu, version = pdus.read_v1(data, message.pdu_at, message.end), Version.V1
     else:
-        pdu, version = pdus.read(data, message.pdu_at, message.end), Version.V2C
+        pdu, version = pdus.read(data, message.pdu_at, message.end), _V2C
     tag, number, uptime, trap_oid, varbinds, enterprise, address, _, _ = pdu
-    fields = (version, tag == pdus.INFORM, trap_oid, varbinds, uptime, number, message.community)
-    return _new(Notification, (*fields, enterprise, address, b"", "", (), b"", b"")), pdu
+    inform, community = tag == pdus.INFORM, message.community
+    return _new(
+        Notification,
+        (version, inform, trap_oid, varbinds, uptime, number, community, enterprise, address, b"", "", (), b"", b""),
+    ), pdu
 
 
 def v3_notification(message: V3Message, found: Opened, engine: OwnEngine) -> tuple[Notification, Pdu]:
@@ -124,6 +128,6 @@ def v3_notification(message: V3Message, found: Opened, engine: OwnEngine) -> tup
     tag, number, uptime, trap_oid, varbinds, _, _, _, _ = pdu
     if tag == pdus.INFORM and message.engine_id != engine.engine_id:
         raise SnmpError(Reason.UNKNOWN_ENGINE, "an inform for another engine")
-    fields = (Version.V3, tag == pdus.INFORM, trap_oid, varbinds, uptime, number, b"", "", "")
-    user = message.user.decode("utf-8", "replace")
-    return _new(Notification, (*fields, message.engine_id, user, keys.owners, scope.engine_id, scope.name)), pdu
+    inform, engine_id, user = tag == pdus.INFORM, message.engine_id, message.user.decode("utf-8", "replace")
+    whose = (engine_id, user, keys.owners, scope.engine_id, scope.name)
+    return _new(Notification, (_V3, inform, trap_oid, varbinds, uptime, number, b"", "", "", *whose)), pdu

@@ -26,12 +26,9 @@ class Version(enum.IntEnum):
     V3 = alert_pb2.SNMP_VERSION_SNMPV3
 
 
-class VarBind(NamedTuple):
-    """One variable binding. `value` is an int, bytes (octets, opaque), text (identifier, address) or None."""
-
-    oid: str
-    tag: int
-    value: Value
+VarBind = tuple[str, int, Value]
+"""Name, tag and value of a variable: an int, bytes (octets, opaque), text (identifier, address) or None. A plain tuple,
+since a named one takes as long to make as to read."""
 
 
 class Notification(NamedTuple):
@@ -98,7 +95,7 @@ class Notification(NamedTuple):
             else:
                 add(oid=oid, null=True)
         if self.version is Version.V1:
-            present = {varbind.oid for varbind in self.varbinds}
+            present = {oid for oid, _, _ in self.varbinds}
             if TRAP_ADDRESS not in present:
                 add(oid=TRAP_ADDRESS, ip_address=self.agent_address)
             if TRAP_ENTERPRISE not in present:

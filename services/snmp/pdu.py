@@ -19,6 +19,11 @@ _INT32_LEAST, _INT32_MOST = -(2**31), 2**31 - 1
 _NULLS = frozenset((ber.NULL, ber.NO_SUCH_OBJECT, ber.NO_SUCH_INSTANCE, ber.END_OF_MIB_VIEW))
 _UNSIGNED_BITS = {ber.COUNTER32: 32, ber.GAUGE32: 32, ber.TIME_TICKS: 32, ber.COUNTER64: 64}
 _NO_ERROR = b"\x02\x01\x00\x02\x01\x00"  # error-status and error-index
+_OCTETS = frozenset((ber.OCTETS, ber.OPAQUE))
+_MOST_HEADS = 16_384
+_heads: dict[bytes, tuple[str, int, int]] = {}
+"""Name, tag and length of values, by the octets before them. Traps repeat the same few hundred; a head that was checked
+once need not be read again."""
 _new = tuple.__new__
 
 
@@ -126,66 +131,63 @@ def _unsigned(data: bytes, start: int, stop: int, tag: int) -> int:
 
 
 def _bindings(data: bytes, at: int, end: int) -> list[VarBind]:
-    """The list at `at`, which has to end with `end`. One function, since this loop is what decoding costs."""
+    """The list at `at`, which has to end with `end`. This loop is what decoding costs."""
     at, stop = ber.content(data, at, end, ber.SEQUENCE)
     if stop != end:
         raise malformed("something follows the variable bindings")
     found: list[VarBind] = []
-    cached, from_bytes = oid._cache.get, int.from_bytes
-    value: Value
+    add, heads = found.append, _heads
     while at < end:
-        if data[at] != 0x30:
-            raise malformed(f"tag {data[at]:#04x} where a variable binding belongs")
-        length = data[at + 1]
-        at += 2
-        if length > 127:
-            length, at = ber.long_length(data, at, length)
-        stop = at + length
-        if stop > end:
+        start = at + data[at + 3] + 6
+        head = heads.get(data[at:start])
+        if head is None:
+            varbind, at = _binding(data, at, end)
+            add(varbind)
+            continue
+        name, tag, length = head
+        at = start + length
+        if at > end:
             raise truncated()
-        if data[at] != 0x06:
-            raise malformed(f"tag {data[at]:#04x} where a variable's name belongs")
-        length = data[at + 1]
-        at += 2
-        if length > 127:
-            length, at = ber.long_length(data, at, length)
-        middle = at + length
-        if middle >= stop:
-            raise truncated()
-        raw = data[at:middle]
-        name = cached(raw) or oid.dotted(raw)
-        tag = data[middle]
-        length = data[middle + 1]
-        at = middle + 2
-        if length > 127:
-            length, at = ber.long_length(data, at, length)
-        if at + length != stop:
-            raise malformed("the lengths of a variable binding disagree")
-        if tag == 0x04:
-            value = data[at:stop]
-        elif tag == 0x02:
-            if not 0 < length <= 9:
-                raise malformed(f"an integer of {length} octets")
-            value = from_bytes(data[at:stop], "big", signed=True)
-            if length > 4 and not _INT32_LEAST <= value <= _INT32_MOST:
-                raise malformed("an integer beyond 32 bits")
-        elif tag in _UNSIGNED_BITS:
-            if 0 < length <= 4 and data[at] < 128:
-                value = from_bytes(data[at:stop], "big")
-            else:
-                value = _unsigned(data, at, stop, tag)
-        elif tag == 0x06:
-            value = oid.dotted(data[at:stop])
-        elif tag == 0x40:
-            value = _address(data[at:stop])
-        elif tag == 0x44:
-            value = data[at:stop]
-        elif tag in _NULLS:
-            if length:
-                raise malformed("a NULL with content")
-            value = None
-        else:
-            raise malformed(f"a value of type {tag:#04x}")
-        found.append(_new(VarBind, (name, tag, value)))
-        at = stop
+        add((name, tag, data[start:at] if tag == 0x04 else _value(data, tag, start, at)))
     return found
+
+
+def _binding(data: bytes, at: int, end: int) -> tuple[VarBind, int]:
+    """The binding at `at`, and where it ends. A head as all have that are short is remembered."""
+    begin, stop = ber.content(data, at, end, ber.SEQUENCE)
+    start, middle = ber.content(data, begin, stop, ber.OBJECT_ID)
+    name = oid.dotted(data[start:middle])
+    tag = data[middle]
+    start, end = ber.content(data, middle, stop, tag)
+    if end != stop:
+        raise malformed("the lengths of a variable binding disagree")
+    value = _value(data, tag, start, stop)
+    if start == at + data[at + 3] + 6:
+        if len(_heads) >= _MOST_HEADS:  # somebody sends ever new ones: start again rather than grow
+            _heads.clear()
+        _heads[data[at:start]] = name, tag, stop - start
+    return (name, tag, value), stop
+
+
+def _value(data: bytes, tag: int, start: int, stop: int) -> Value:
+    """The value whose content lies from `start` to `stop`."""
+    if tag in _OCTETS:
+        return data[start:stop]
+    if tag == ber.INTEGER:
+        number = ber.integer(data, start, stop)
+        if not _INT32_LEAST <= number <= _INT32_MOST:
+            raise malformed("an integer beyond 32 bits")
+        return number
+    if tag in _UNSIGNED_BITS:
+        if 0 < stop - start <= 4 and data[start] < 128:
+            return int.from_bytes(data[start:stop], "big")
+        return _unsigned(data, start, stop, tag)
+    if tag == ber.OBJECT_ID:
+        return oid.dotted(data[start:stop])
+    if tag == ber.IP_ADDRESS:
+        return _address(data[start:stop])
+    if tag not in _NULLS:
+        raise malformed(f"a value of type {tag:#04x}")
+    if start != stop:
+        raise malformed("a NULL with content")
+    return None

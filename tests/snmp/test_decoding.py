@@ -22,6 +22,7 @@ from services.snmp import (
     ber,
     new_engine_id,
     oid,
+    pdu,
 )
 from services.snmp.notification import SYS_UPTIME, TRAP_OID
 from tests.snmp import oracle
@@ -50,7 +51,7 @@ def test_v2c(inform: bool) -> None:
     found = decode(data)
     assert oracle.ours(found) == oracle.read(data)
     assert (found.trap_oid, found.uptime, found.inform, found.request_id) == (TRAP, 4_242, inform, 77)
-    assert tuple(tuple(each) for each in found.varbinds) == EVERY_TYPE
+    assert found.varbinds == EVERY_TYPE
     assert "public" not in repr(found) + str(found)
 
 
@@ -89,7 +90,7 @@ def test_v3(auth: AuthProtocol, privacy: tuple[PrivProtocol, KeyExtension] | Non
     found = decode(data, mine)
     assert (found.owners, found.user, found.engine_id) == (("array",), "monitor", oracle.ENGINE)
     assert (found.context_engine_id, found.context_name) == (oracle.ENGINE, b"context")
-    assert tuple(tuple(each) for each in found.varbinds) == EVERY_TYPE
+    assert found.varbinds == EVERY_TYPE
     other = User("array", made.user, auth, "another-password", made.privacy, made.privacy_password if privacy else "")
     assert refusal(data, other) is Reason.WRONG_DIGEST
     broken = data[:-1] + bytes([data[-1] ^ 1])
@@ -197,6 +198,25 @@ def test_numbers_of_careless_agents(tag: int, octets: str, read: int) -> None:
     assert found.varbinds == ((OID, tag, read),)
 
 
+def test_what_is_remembered_of_bindings_changes_no_reading() -> None:
+    """Each octet of a message changed, read by a decoder that saw the message before and by one that saw nothing."""
+    plain = oracle.v2c_message()
+
+    def outcome(data: bytes) -> object:
+        try:
+            return decode(data)
+        except SnmpError as refused:
+            return refused.reason
+
+    for place in range(len(plain)):
+        for octet in {0x00, 0x06, 0x30, 0x81, plain[place] ^ 1, plain[place] + 1 & 0xFF}:
+            changed = plain[:place] + bytes([octet]) + plain[place + 1 :]
+            decode(plain)
+            warm = outcome(changed)
+            pdu._heads.clear()
+            assert outcome(changed) == warm, (place, octet)
+
+
 def test_where_time_and_name_stand() -> None:
     """RFC 3416 wants them first; agents differ."""
     ticks = bound(SYS_UPTIME, ber.TIME_TICKS, b"\x07")
@@ -206,7 +226,7 @@ def test_where_time_and_name_stand() -> None:
         found = decode(trap(*order))
         assert (found.uptime, found.trap_oid, found.varbinds) == (7, TRAP, ((OID, ber.INTEGER, 1),))
     twice = decode(trap(ticks, NAMED, ticks, other))
-    assert [each.oid for each in twice.varbinds] == [SYS_UPTIME, OID]
+    assert [oid for oid, _, _ in twice.varbinds] == [SYS_UPTIME, OID]
 
 
 @pytest.mark.parametrize(
