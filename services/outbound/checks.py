@@ -11,7 +11,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from services.calls.errors import invalid
-from services.outbound.http_client import Tls, tls_context
+from services.outbound.http_client import ClientCertificate, Tls, load_certificate, tls_context
 from services.outbound.kafka import KafkaAddress, client_missing
 
 MAX_HEADERS = 20
@@ -130,6 +130,24 @@ def check_tls(path: str, tls: Tls) -> None:
         tls_context(tls)
     except (ssl.SSLError, ValueError):
         raise invalid(f"{path}.ca_certificates", "It has no PEM certificates that can be read.") from None
+
+
+def check_client_certificate(path: str, certificate: ClientCertificate) -> None:
+    """Our own certificate; none is none."""
+    if not certificate.chain and not certificate.key:
+        return
+    for name, text in (("client_certificate", certificate.chain), ("client_key", certificate.key)):
+        if not text:
+            raise invalid(f"{path}.{name}", "client_certificate and client_key go together.")
+        if len(text) > MAX_CERTIFICATES:
+            raise invalid(f"{path}.{name}", f"It may have at most {MAX_CERTIFICATES} characters.")
+    try:
+        load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
+    except (ssl.SSLError, ValueError):
+        raise invalid(
+            f"{path}.client_certificate",
+            "It must be a certificate, and client_key its key without a passphrase, PEM both.",
+        ) from None
 
 
 def _bracketed(host: str) -> str:

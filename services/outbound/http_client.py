@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import os
 import socket
 import ssl
 import threading
@@ -25,6 +26,14 @@ EXCERPT = 200
 # The content was judged. Other 4xx speak of the address, the credentials or the moment: those an operator, or time, can
 # mend, and to drop events for them would empty the log into a wall.
 _CONTENT_REFUSED = frozenset({400, 406, 409, 411, 412, 413, 414, 415, 416, 417, 418, 422, 431, 451})
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """With which we prove ourselves to a server, PEM both."""
+
+    chain: str
+    key: str
 
 
 class Tls(Protocol):
@@ -64,9 +73,11 @@ class HttpClient:
         headers: Mapping[str, str],
         secrets: Iterable[str],
         content_type: str = "application/json",
+        certificate: ClientCertificate | None = None,
     ) -> None:
         """`secrets` are kept out of every message, should the server send them back."""
         self._tls = tls
+        self._certificate = certificate
         self._timeouts = timeouts
         self._headers = {**headers, "Content-Type": content_type, "User-Agent": "Delphis"}
         self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
@@ -128,7 +139,7 @@ class HttpClient:
 
         if self._session is None:
             # To load the system's certificates takes 30 ms.
-            context = await asyncio.to_thread(tls_context, self._tls) if url.startswith("https:") else True
+            context = await asyncio.to_thread(self._context) if url.startswith("https:") else True
             limits = self._timeouts
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -146,6 +157,12 @@ class HttpClient:
                 max_field_size=8190,
             )
         return self._session
+
+    def _context(self) -> ssl.SSLContext:
+        context = tls_context(self._tls)
+        if self._certificate is not None:
+            load_certificate(context, self._certificate)
+        return context
 
     async def _excerpt(self, response: aiohttp.ClientResponse) -> str:
         import aiohttp
@@ -195,6 +212,18 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def load_certificate(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
+    """Lets the context prove itself with it; ssl.SSLError where it is none, or its key is another's."""
+    # The context reads files alone. This one is in memory, and nobody else can open it.
+    file = os.memfd_create("certificate", os.MFD_CLOEXEC)
+    try:
+        os.write(file, f"{certificate.key}\n{certificate.chain}\n".encode())
+        # Else the library would ask for a passphrase at the terminal.
+        context.load_cert_chain(f"/proc/self/fd/{file}", password=lambda: b"")
+    finally:
+        os.close(file)
 
 
 def _retry_after(text: str) -> float:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from services.outbound.errors import Refused, Unavailable
+from services.outbound.http_client import ClientCertificate
 from services.outbound.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ def leads_elsewhere(old: KafkaAddress, new: KafkaAddress) -> bool:
     )
 
 
-def configuration(kafka: KafkaAddress, timeouts: Timeouts) -> dict[str, Any]:
+def configuration(
+    kafka: KafkaAddress, timeouts: Timeouts, certificate: ClientCertificate | None = None
+) -> dict[str, Any]:
     """The client's settings."""
     secured = "SASL_" if kafka.username else ""
     found: dict[str, Any] = {
@@ -82,14 +85,19 @@ def configuration(kafka: KafkaAddress, timeouts: Timeouts) -> dict[str, Any]:
         }
     if kafka.tls and kafka.ca_certificates:
         found["ssl.ca.pem"] = kafka.ca_certificates
+    if kafka.tls and certificate is not None:
+        found |= {"ssl.certificate.pem": certificate.chain, "ssl.key.pem": certificate.key}
     return found
 
 
 class KafkaClient:
     """Writes to one topic."""
 
-    def __init__(self, kafka: KafkaAddress, timeouts: Timeouts) -> None:
+    def __init__(
+        self, kafka: KafkaAddress, timeouts: Timeouts, *, certificate: ClientCertificate | None = None
+    ) -> None:
         self._kafka = kafka
+        self._certificate = certificate
         self._timeouts = timeouts
         self._producer: Producer | None = None
         self._problem = ""
@@ -136,7 +144,9 @@ class KafkaClient:
                 raise Unavailable("The client for Kafka, confluent-kafka, is not installed here.") from None
             self._problem = ""
             try:
-                self._producer = Producer({**configuration(self._kafka, self._timeouts), "error_cb": self._note})
+                self._producer = Producer(
+                    {**configuration(self._kafka, self._timeouts, self._certificate), "error_cb": self._note}
+                )
             except KafkaException as error:
                 raise Unavailable(f"The client does not take the settings: {_text(error.args[0])}.") from None
         return self._producer

@@ -5,7 +5,16 @@ from __future__ import annotations
 from delphis.sdk import metrics
 from delphis.telemetry.v1 import telemetry_pb2 as pb
 from services.calls.errors import invalid
-from services.outbound.checks import check_headers, check_kafka, check_name, check_secret, check_tls, check_url
+from services.outbound.checks import (
+    check_client_certificate,
+    check_headers,
+    check_kafka,
+    check_name,
+    check_secret,
+    check_tls,
+    check_url,
+)
+from services.outbound.http_client import ClientCertificate
 from services.telemetry.sinks.kafka import FORMATS
 
 LEAST_BATCH, MOST_BATCH = 100, 50_000
@@ -28,6 +37,9 @@ def check_sink(sink: pb.Sink) -> None:
         if sink.kafka.format and sink.kafka.format not in FORMATS:
             raise invalid("kafka.format", f"It must be one of {', '.join(FORMATS)}.")
         check_kafka("kafka", sink.kafka)
+        check_client_certificate("kafka", ClientCertificate(sink.kafka.client_certificate, sink.kafka.client_key))
+        if sink.kafka.client_certificate and not sink.kafka.tls:
+            raise invalid("kafka.tls", "It must be set where client_certificate is.")
     else:
         raise invalid("where", "One of remote_write and kafka must be set.")
 
@@ -47,3 +59,4 @@ def _check_remote_write(given: pb.RemoteWriteSink) -> None:
     if given.batch_size and not LEAST_BATCH <= given.batch_size <= MOST_BATCH:
         raise invalid("remote_write.batch_size", f"It must be 0, or {LEAST_BATCH} to {MOST_BATCH:,}.")
     check_tls("remote_write", given)
+    check_client_certificate("remote_write", ClientCertificate(given.client_certificate, given.client_key))

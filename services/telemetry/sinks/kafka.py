@@ -10,6 +10,7 @@ from services.outbound.timeouts import Timeouts
 from services.telemetry.sinks import delfin_json, points
 from services.telemetry.sinks.destination import Piece
 from services.telemetry.sinks.load import Load
+from services.telemetry.sinks.secrets import client_certificate
 
 BATCH = 10_000
 MESSAGE_BYTES = 900_000
@@ -27,7 +28,7 @@ class Kafka:
 
     def __init__(self, settings: telemetry_pb2.KafkaSink, timeouts: Timeouts) -> None:
         self._formatted = FORMATS[settings.format or "json"]
-        self._client = KafkaClient(settings, timeouts)
+        self._client = KafkaClient(settings, timeouts, certificate=client_certificate(settings))
 
     def pieces(self, loads: Sequence[Load]) -> Iterator[Piece]:
         """The messages of a few loads at a time."""

@@ -13,6 +13,7 @@ from services.outbound.timeouts import Timeouts
 from services.telemetry.sinks import wire
 from services.telemetry.sinks.destination import Piece
 from services.telemetry.sinks.load import Load
+from services.telemetry.sinks.secrets import client_certificate
 
 BATCH = 10_000
 _HEADERS = {"Content-Encoding": "snappy", "X-Prometheus-Remote-Write-Version": "0.1.0"}
@@ -33,7 +34,12 @@ class RemoteWrite:
         credential = headers.get("Authorization", "").partition(" ")[2]
         secrets = [*(header.value for header in settings.headers), settings.password, credential]
         self._client = HttpClient(
-            settings, timeouts, headers=headers, secrets=secrets, content_type="application/x-protobuf"
+            settings,
+            timeouts,
+            headers=headers,
+            secrets=secrets,
+            content_type="application/x-protobuf",
+            certificate=client_certificate(settings),
         )
 
     def pieces(self, loads: Sequence[Load]) -> Iterator[Piece]:

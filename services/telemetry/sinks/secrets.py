@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from delphis.telemetry.v1 import telemetry_pb2 as pb
 from services.calls.errors import invalid
+from services.outbound.http_client import ClientCertificate
 from services.outbound.kafka import leads_elsewhere
 
 
@@ -14,10 +15,12 @@ def public(sink: pb.Sink) -> pb.Sink:
     if shown.HasField("remote_write"):
         shown.remote_write.ClearField("bearer_token")
         shown.remote_write.ClearField("password")
+        shown.remote_write.ClearField("client_key")
         for header in shown.remote_write.headers:
             header.ClearField("value")
     elif shown.HasField("kafka"):
         shown.kafka.ClearField("password")
+        shown.kafka.ClearField("client_key")
     return shown
 
 
@@ -26,12 +29,14 @@ def secret(sink: pb.Sink) -> bytes:
     kept = pb.Sink()
     if sink.HasField("remote_write"):
         given = sink.remote_write
-        if given.bearer_token or given.password or given.headers:
+        if given.bearer_token or given.password or given.headers or given.client_key:
             kept.remote_write.bearer_token = given.bearer_token
             kept.remote_write.password = given.password
             kept.remote_write.headers.extend(given.headers)
-    elif sink.HasField("kafka") and sink.kafka.password:
+            kept.remote_write.client_key = given.client_key
+    elif sink.HasField("kafka") and (sink.kafka.password or sink.kafka.client_key):
         kept.kafka.password = sink.kafka.password
+        kept.kafka.client_key = sink.kafka.client_key
     return kept.SerializeToString()
 
 
@@ -60,13 +65,28 @@ def carry_over(old: pb.Sink, new: pb.Sink) -> None:
 
 
 def _carry_kafka(old: pb.KafkaSink, new: pb.KafkaSink) -> None:
+    _carry_key(old, new)
     if not new.username or new.password or not old.password:
         return
     _ask("kafka.password", leads_elsewhere(old, new) or new.username != old.username)
     new.password = old.password
 
 
+def client_certificate(settings: pb.RemoteWriteSink | pb.KafkaSink) -> ClientCertificate | None:
+    """Our own certificate; None: there is none."""
+    if not settings.client_certificate:
+        return None
+    return ClientCertificate(settings.client_certificate, settings.client_key)
+
+
+def _carry_key(old: pb.RemoteWriteSink | pb.KafkaSink, new: pb.RemoteWriteSink | pb.KafkaSink) -> None:
+    """A key is proved, not sent: wherever the sink leads, nobody learns it."""
+    if new.client_certificate and new.client_certificate == old.client_certificate and not new.client_key:
+        new.client_key = old.client_key
+
+
 def _carry_remote_write(old: pb.RemoteWriteSink, new: pb.RemoteWriteSink) -> None:
+    _carry_key(old, new)
     elsewhere = (
         new.url != old.url
         or (new.insecure_skip_verify and not old.insecure_skip_verify)

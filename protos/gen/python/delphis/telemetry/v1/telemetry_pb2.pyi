@@ -1071,6 +1071,8 @@ class RemoteWriteSink(_message.Message):
     CA_CERTIFICATES_FIELD_NUMBER: _builtins.int
     INSECURE_SKIP_VERIFY_FIELD_NUMBER: _builtins.int
     BATCH_SIZE_FIELD_NUMBER: _builtins.int
+    CLIENT_CERTIFICATE_FIELD_NUMBER: _builtins.int
+    CLIENT_KEY_FIELD_NUMBER: _builtins.int
     url: _builtins.str
     """Address, such as `http://prometheus:9090/api/v1/write`."""
     bearer_token: _builtins.str
@@ -1085,6 +1087,10 @@ class RemoteWriteSink(_message.Message):
     """Take any certificate."""
     batch_size: _builtins.int
     """Samples a request, 100 to 50,000. 0: 10,000."""
+    client_certificate: _builtins.str
+    """Our certificate, PEM, where the server wants one: with what leads to its authority."""
+    client_key: _builtins.str
+    """Its private key, PEM, without a passphrase."""
     @_builtins.property
     def headers(self) -> _containers.RepeatedCompositeFieldContainer[Global___SinkHeader]:
         """Further headers, such as `X-Scope-OrgID`. At most 20."""
@@ -1100,10 +1106,12 @@ class RemoteWriteSink(_message.Message):
         ca_certificates: _builtins.str = ...,
         insecure_skip_verify: _builtins.bool = ...,
         batch_size: _builtins.int = ...,
+        client_certificate: _builtins.str = ...,
+        client_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "bearer_token", b"bearer_token", "ca_certificates", b"ca_certificates", "headers", b"headers", "insecure_skip_verify", b"insecure_skip_verify", "password", b"password", "url", b"url", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "bearer_token", b"bearer_token", "ca_certificates", b"ca_certificates", "client_certificate", b"client_certificate", "client_key", b"client_key", "headers", b"headers", "insecure_skip_verify", b"insecure_skip_verify", "password", b"password", "url", b"url", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1123,6 +1131,8 @@ class KafkaSink(_message.Message):
     SASL_MECHANISM_FIELD_NUMBER: _builtins.int
     TLS_FIELD_NUMBER: _builtins.int
     CA_CERTIFICATES_FIELD_NUMBER: _builtins.int
+    CLIENT_CERTIFICATE_FIELD_NUMBER: _builtins.int
+    CLIENT_KEY_FIELD_NUMBER: _builtins.int
     topic: _builtins.str
     """Topic."""
     format: _builtins.str
@@ -1140,6 +1150,10 @@ class KafkaSink(_message.Message):
     """Speak TLS."""
     ca_certificates: _builtins.str
     """PEM certificates that are trusted. Empty: those of the system."""
+    client_certificate: _builtins.str
+    """Our certificate, PEM, where the brokers want one: with what leads to its authority."""
+    client_key: _builtins.str
+    """Its private key, PEM, without a passphrase."""
     @_builtins.property
     def bootstrap_servers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Brokers to begin with, HOST:PORT."""
@@ -1155,10 +1169,12 @@ class KafkaSink(_message.Message):
         sasl_mechanism: _builtins.str = ...,
         tls: _builtins.bool = ...,
         ca_certificates: _builtins.str = ...,
+        client_certificate: _builtins.str = ...,
+        client_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bootstrap_servers", b"bootstrap_servers", "ca_certificates", b"ca_certificates", "format", b"format", "password", b"password", "sasl_mechanism", b"sasl_mechanism", "tls", b"tls", "topic", b"topic", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bootstrap_servers", b"bootstrap_servers", "ca_certificates", b"ca_certificates", "client_certificate", b"client_certificate", "client_key", b"client_key", "format", b"format", "password", b"password", "sasl_mechanism", b"sasl_mechanism", "tls", b"tls", "topic", b"topic", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
