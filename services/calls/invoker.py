@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any, Protocol
 
 import grpc
 from grpc_reflection.v1alpha import reflection_pb2
@@ -25,7 +25,7 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
 class Invoker(Protocol):
     """Somebody who answers calls."""
 
-    async def unary(self, path: str, body: bytes, ingress: Ingress) -> Answer:
+    def unary(self, path: str, body: bytes, ingress: Ingress) -> Coroutine[Any, Any, Answer]:
         """Calls a unary method; CallError where it fails."""
         ...
 

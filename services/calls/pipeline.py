@@ -163,9 +163,9 @@ class Pipeline:
         return traced.stream(self._span(spans.tracer, path, ingress), self._stream(path, body, ingress))
 
     def _span(self, tracer: Tracer, path: str, ingress: Ingress) -> Span | None:
-        """What runs for a call. A watch, which may last for days, begins no trace of its own."""
+        """What runs for a call. No trace begins with a watch, which may last for days, or with what probes ask."""
         method, trace = self.methods.find(path), ingress.trace
-        if method.watch and trace is None:
+        if trace is None and (method.watch or method.scope == options_pb2.SCOPE_PUBLIC):
             return None
         kind = Kind.SERVER if trace is None or trace.span is None else Kind.INTERNAL
         return tracer.begin(path[1:], trace, kind, {spans.REQUEST_ID: ingress.request_id})

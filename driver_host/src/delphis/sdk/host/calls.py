@@ -328,7 +328,8 @@ class Calls:
             result: _T | None = None
             error: BaseException | None = None
             try:
-                result = about.run(spans.run, f"driver {name}", work)
+                array = {spans.STORAGE_ID: call.context.storage_id}
+                result = about.run(spans.run, f"driver {name}", work, array)
             except BaseException as raised:  # noqa: BLE001 - a driver may raise anything, SystemExit too
                 error = about.run(self._understood, raised, call, job)
             with contextlib.suppress(RuntimeError):  # the loop has ended, and the process is about to
