@@ -1,13 +1,18 @@
-"""What all tests share: no test sees the user's own settings, and a missing backend is named."""
+"""What all tests share: no test sees the user's own settings, a missing backend is named, long files come first."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+# Compiling all modules in each process that the tests start takes longer than most tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin/postgres")
 
@@ -19,6 +24,21 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "ceph": (lambda: shutil.which("ceph-mon") is not None, "install Ceph's daemons, see .ci/run"),
     "postgres": (POSTGRES.exists, "install postgresql-15"),
 }
+
+
+# Files that take longest, longest first: workers that begin with them end together.
+LONGEST = (Path(__file__).parent / "support" / "longest.txt").read_text().split()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> None:
+    """The order stays ours; it would put files of many tests first, which are quick."""
+    config.option.loadscopereorder = False
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

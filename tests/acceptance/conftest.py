@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.up import Up, up
+from tests.support.up import Up, core_alone
 
 
 @pytest.fixture(scope="module")
 def delphis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with up(tmp_path_factory.mktemp("delphis")) as running:
+    with core_alone(tmp_path_factory.mktemp("delphis")) as running:
         yield running

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.up import Up, up, wait_for
+from tests.support.up import Up, core_alone, wait_for
 
 PASSWORD = "sentinel-3f7a-password"
 # file: class, memory limit in MB
@@ -47,7 +47,7 @@ def delphis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         )
     (folder / "drivers" / "broken").mkdir()
     (folder / "drivers" / "broken" / "driver.toml").write_text("name = \n")
-    with up(folder, "--drivers", str(folder / "drivers")) as running:
+    with core_alone(folder, "--drivers", str(folder / "drivers")) as running:
         yield running
 
 

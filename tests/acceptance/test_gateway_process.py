@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.up import Up, up, wait_for
+from tests.support.up import Up, core_alone, up, wait_for
 
 
 def test_it_answers_what_the_core_does(delphis: Up) -> None:
@@ -20,12 +20,12 @@ def test_it_answers_what_the_core_does(delphis: Up) -> None:
 
 
 def test_it_outlives_its_core(delphis: Up) -> None:
-    with up(delphis.folder / "own", "--grpc-listen", "127.0.0.1:0") as core:
+    with core_alone(delphis.folder / "own", "--grpc-listen", "127.0.0.1:0") as core:
         address = core.grpc
         with up(delphis.folder, "--grpc", address, "--auth", "none", command=("serve", "gateway")) as gateway:
             assert gateway.get("/v1/storages") == {"storages": []}
             core.stop()
             away = gateway.ask("GET", "/v1/storages")
             assert (away.status, away.json["error_code"]) == (503, "ServiceUnavailable")
-            with up(delphis.folder / "own", "--grpc-listen", address):
+            with core_alone(delphis.folder / "own", "--grpc-listen", address):
                 wait_for("the core again", lambda: gateway.ask("GET", "/v1/storages").status == 200)

@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.support.up import Up, up
+from tests.support.up import Up, core_alone, up
 
 
 def test_version(delphis: Up) -> None:
@@ -22,7 +22,7 @@ def test_version(delphis: Up) -> None:
 def test_ready_as_long_as_what_is_behind_it(delphis: Up) -> None:
     assert delphis.get("/readyz")["backends"] == ["core"]
     folder = delphis.folder / "health"
-    with up(folder, "--grpc-listen", "127.0.0.1:0") as core:
+    with core_alone(folder, "--grpc-listen", "127.0.0.1:0") as core:
         options = ("--grpc", core.grpc, "--auth", "none")
         with up(folder, *options, command=("serve", "gateway")) as gateway:
             assert gateway.get("/readyz") == {"status": "ready", "backends": ["core"]}

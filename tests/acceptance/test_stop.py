@@ -75,7 +75,7 @@ def slow_reader(rest: str) -> socket.socket:
 
 
 def test_an_open_watch_ends_at_once_and_says_why(tmp_path: Path) -> None:
-    delphis = Up(tmp_path)
+    delphis = Up(tmp_path, "--auth", "none", command=("serve", "core"))
     with grpc.insecure_channel(delphis.grpc) as channel:
         watch = change_pb2_grpc.ChangeServiceStub(channel).WatchChanges(change_pb2.WatchChangesRequest())
         next(watch)
@@ -89,7 +89,7 @@ def test_an_open_watch_ends_at_once_and_says_why(tmp_path: Path) -> None:
 
 
 def test_slow_clients_do_not_hold_a_stop(tmp_path: Path) -> None:
-    delphis = Up(tmp_path)
+    delphis = Up(tmp_path, "--auth", "none", command=("serve", "core"))
     delphis.wait_synced(delphis.register(volumes="1000")["id"])
     with slow_sender(delphis.rest), slow_reader(delphis.rest):
         delphis.get("/v1/storages")
@@ -99,7 +99,7 @@ def test_slow_clients_do_not_hold_a_stop(tmp_path: Path) -> None:
 
 
 def test_a_call_that_takes_too_long_is_told_that_delphis_stops(tmp_path: Path) -> None:
-    delphis = Up(tmp_path)
+    delphis = Up(tmp_path, "--auth", "none", command=("serve", "core"))
     with grpc.insecure_channel(delphis.grpc) as channel:
         request = inventory_pb2.RegisterStorageRequest(vendor="fake_storage", model="fake_driver")
         request.rest.host, request.rest.port = "127.0.0.1", 7

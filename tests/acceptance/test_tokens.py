@@ -34,7 +34,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"folder": str(folder), **{name: make_token(folder, name, name) for name in ("read", "operate", "admin")}}
 
 
-@pytest.fixture(scope="module", params=["up", "serve core"])
+@pytest.fixture(scope="module", params=[pytest.param("up", marks=pytest.mark.slow), "serve core"])
 def delphis(request: pytest.FixtureRequest, tokens: dict[str, str]):  # type: ignore[no-untyped-def]
     command = tuple(request.param.split())
     options = ("--auth", "token") if command == ("up",) else ()

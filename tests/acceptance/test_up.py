@@ -8,11 +8,12 @@ import re
 import signal
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.up import DELPHIS, Up, alive, fake_array, up, wait_for
+from tests.support.up import DELPHIS, Up, alive, core_alone, fake_array, up, wait_for
 
 
 def delphis_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -21,6 +22,13 @@ def delphis_command(folder: Path, *arguments: str) -> subprocess.CompletedProces
         [DELPHIS, *arguments],
         env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def delphis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One with a parent, for what doesn't end it."""
+    with up(tmp_path_factory.mktemp("up")) as running:
+        yield running
 
 
 def test_hosts_are_processes_named_after_their_driver_and_end_with_up(tmp_path: Path) -> None:
@@ -33,40 +41,45 @@ def test_hosts_are_processes_named_after_their_driver_and_end_with_up(tmp_path: 
     assert delphis.process.returncode == 0
 
 
-def test_a_second_up_on_the_same_folder_says_so_and_stops(tmp_path: Path) -> None:
-    with up(tmp_path) as delphis:
-        second = delphis_command(
-            tmp_path,
-            "up",
-            "--data-dir",
-            str(delphis.data_dir),
-            "--http-listen",
-            "127.0.0.1:0",
-            "--grpc-listen",
-            "127.0.0.1:0",
-        )
-        assert second.returncode == 2
-        assert str(delphis.data_dir) in second.stderr
-        assert str(delphis.process.pid) in second.stderr
-        delphis.get("/v1/storages")
+def test_a_second_up_on_the_same_folder_says_so_and_stops(delphis: Up) -> None:
+    second = delphis_command(
+        delphis.folder,
+        "up",
+        "--data-dir",
+        str(delphis.data_dir),
+        "--http-listen",
+        "127.0.0.1:0",
+        "--grpc-listen",
+        "127.0.0.1:0",
+        "--no-telemetry",
+    )
+    assert second.returncode == 2
+    assert str(delphis.data_dir) in second.stderr
+    assert str(delphis.process.pid) in second.stderr
+    delphis.get("/v1/storages")
 
 
-def test_a_taken_port_is_named(tmp_path: Path) -> None:
-    with up(tmp_path / "one") as delphis:
-        taken = delphis.rest.removeprefix("http://")
-        second = delphis_command(
-            tmp_path, "up", "--data-dir", str(tmp_path / "two"), "--http-listen", taken, "--grpc-listen", "127.0.0.1:0"
-        )
-        assert second.returncode == 2, second.stderr
-        assert taken in second.stderr
+def test_a_taken_port_is_named(delphis: Up, tmp_path: Path) -> None:
+    taken = delphis.rest.removeprefix("http://")
+    places = ("--http-listen", taken, "--grpc-listen", "127.0.0.1:0")
+    second = delphis_command(tmp_path, "up", "--data-dir", str(tmp_path / "two"), *places, "--no-telemetry")
+    assert second.returncode == 2, second.stderr
+    assert taken in second.stderr
 
 
-@pytest.mark.parametrize("option", ["--http-listen", "--grpc-listen"])
-def test_listening_off_loopback_without_authentication_is_refused(tmp_path: Path, option: str) -> None:
-    for address in ("0.0.0.0:0", "[::]:0", "192.0.2.1:8190", "storage.example:8190"):
-        refused = delphis_command(tmp_path, "up", "--data-dir", str(tmp_path / "data"), option, address)
-        assert refused.returncode == 2
-        assert "authentication" in refused.stderr
+@pytest.mark.parametrize(
+    ("option", "address"),
+    [
+        ("--http-listen", "0.0.0.0:0"),
+        ("--http-listen", "storage.example:8190"),
+        ("--grpc-listen", "[::]:0"),
+        ("--grpc-listen", "192.0.2.1:8190"),
+    ],
+)
+def test_listening_off_loopback_without_authentication_is_refused(tmp_path: Path, option: str, address: str) -> None:
+    refused = delphis_command(tmp_path, "up", "--data-dir", str(tmp_path / "data"), option, address)
+    assert refused.returncode == 2
+    assert "authentication" in refused.stderr
     assert not (tmp_path / "data").exists()
 
 
@@ -166,14 +179,14 @@ def test_demo_registers_three_arrays_once(tmp_path: Path) -> None:
 
 
 def test_another_key_is_refused_and_destroys_nothing(tmp_path: Path) -> None:
-    with up(tmp_path) as delphis:
+    with core_alone(tmp_path) as delphis:
         storage = delphis.wait_synced(delphis.register(volumes="5")["id"])
     key = tmp_path / "config" / "delphis" / "key"
     assert key.stat().st_mode & 0o777 == 0o600
     kept = key.read_bytes()
     key.unlink()
-    arguments = ("up", "--data-dir", str(tmp_path / "data"), "--http-listen", "127.0.0.1:0", "--grpc-listen",
-                 "127.0.0.1:0")  # fmt: skip
+    arguments = ("serve", "core", "--auth", "none", "--data-dir", str(tmp_path / "data"), "--http-listen",
+                 "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0")  # fmt: skip
     without = delphis_command(tmp_path, *arguments)
     assert without.returncode == 2
     assert str(key) in without.stderr
@@ -183,5 +196,5 @@ def test_another_key_is_refused_and_destroys_nothing(tmp_path: Path) -> None:
     assert other.returncode == 2
     key.write_bytes(kept)
     key.chmod(0o600)
-    with up(tmp_path) as delphis:
+    with core_alone(tmp_path) as delphis:
         assert delphis.sync(storage["id"])["sync_outcome"] == "ok"

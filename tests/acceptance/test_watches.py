@@ -49,7 +49,7 @@ def test_a_watch_tells_what_syncs_find(delphis: Up) -> None:
 
 
 def test_a_stop_does_not_wait_for_watches(tmp_path: Path) -> None:
-    running = Up(tmp_path)
+    running = Up(tmp_path, "--auth", "none", command=("serve", "core"))
     with closing(StreamReader(port_of(running), "/v1/changes:watch")) as reader:
         reader.record()
         began = time.monotonic()

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.catalogue.world import DRIVERS, World, build
-from tests.support.up import up
+from tests.support.up import core_alone
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("delphis")
-    with up(folder, "--drivers", str(DRIVERS)) as running, contextlib.closing(World(running)) as built:
+    with core_alone(folder, "--drivers", str(DRIVERS)) as running, contextlib.closing(World(running)) as built:
         build(built)
         yield built

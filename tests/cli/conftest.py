@@ -21,7 +21,7 @@ from delphis.driver.v1 import storage_driver_pb2
 from delphis.inventory.v1 import inventory_pb2, inventory_pb2_grpc, job_pb2, job_pb2_grpc
 from delphis.registry.v1 import registry_pb2, registry_pb2_grpc
 from delphis.type.v1 import storage_pb2
-from tests.support.up import Up, up
+from tests.support.up import Up, core_alone
 
 TOKEN = "token-sentinel-4711"
 COMMAND = Path(sys.executable).with_name("delphis")
@@ -284,7 +284,7 @@ def delphis_many(*commands: list[str], **environment: str) -> list[Answer]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """A real Delphis that the tests of a module share."""
-    with up(tmp_path_factory.mktemp("delphis")) as started:
+    with core_alone(tmp_path_factory.mktemp("delphis")) as started:
         yield started
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.up import Up, up
+from tests.support.up import Up, core_alone
 
 from .conftest import COMMAND, delphis_many, quick
 
@@ -31,7 +31,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     (folder / "token").write_text(secret)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DELPHIS_TOKEN_FILE", str(folder / "token"))
-        with up(folder, "--auth", "token") as running:
+        with core_alone(folder, "--auth", "token") as running:
             yield running
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.delfin_adapter.box import PASSWORD, VOLUMES, box
 from tests.delfin_adapter.support import DRIVERS
 from tests.delfin_adapter.test_installed import installed
-from tests.support.up import DELPHIS, Up, up, wait_for
+from tests.support.up import DELPHIS, Up, core_alone, wait_for
 
 SERVED = {
     "restbox rb": "rest_box:RestBoxDriver",
@@ -50,7 +50,7 @@ def delphis(tmp_path_factory: pytest.TempPathFactory) -> Generator[Up, None, Non
         command += ["--path", str(place)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert len(done.stdout.splitlines()) == len(SERVED)
-    with up(folder, "--drivers", str(folder / "drivers")) as running:
+    with core_alone(folder, "--drivers", str(folder / "drivers")) as running:
         yield running
 
 

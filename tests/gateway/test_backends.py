@@ -17,7 +17,7 @@ from gateway import backends
 from gateway.backends import BackendAddress
 from services.app.failure import StartFailure
 from tests.gateway.support import TIMEOUT
-from tests.support.up import DELPHIS, up, wait_for
+from tests.support.up import DELPHIS, core_alone, up, wait_for
 
 BOOK = "/library/shelves/1/books/2"
 REPO = Path(__file__).parents[2]
@@ -77,7 +77,7 @@ def test_a_service_comes_goes_and_comes_back_as_another(tmp_path: Path) -> None:
 
 def test_beside_the_core(tmp_path: Path) -> None:
     port = free_port()
-    with library(port) as process, up(tmp_path, "--backend", f"library=127.0.0.1:{port}") as delphis:
+    with library(port) as process, core_alone(tmp_path, "--backend", f"library=127.0.0.1:{port}") as delphis:
         assert delphis.get(BOOK)["name"] == "n"
         assert delphis.get("/v1/storages")["storages"] == []
         assert delphis.get("/readyz") == {"status": "ready", "backends": ["core", "library"]}

@@ -26,7 +26,7 @@ from tests.importing.delfin import (
     tasks,
     volumes,
 )
-from tests.support.up import Up, fake_array, up, wait_for
+from tests.support.up import Up, core_alone, fake_array, wait_for
 
 
 def url_of(delfin: Delfin) -> str:
@@ -317,7 +317,7 @@ def test_only_an_admin_may_and_a_server_must_be_there(delfin: Delfin, tmp_path_f
     folder = tmp_path_factory.mktemp("tokens")
     (folder / "admin").write_text(make_token(folder, "admin", "admin"))
     bearer = {"Authorization": f"Bearer {(folder / 'admin').read_text()}"}
-    with up(folder, "--auth", "token") as running:
+    with core_alone(folder, "--auth", "token") as running:
         made = running.ask("POST", "/v1/tokens", {"name": "operate", "scopes": ["operate"]}, headers=bearer)
         (folder / "operate").write_text(made.json["secret"])
         for arguments in ((), ("--token-file", str(folder / "operate"))):

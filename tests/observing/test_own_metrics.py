@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.test_tokens import bearer, make_token
 from tests.observing.conftest import all_up
 from tests.observing.pages import OPENMETRICS, OWN, families, one, series
-from tests.support.up import Up, up, wait_for
+from tests.support.up import Up, core_alone, wait_for
 
 PROMTOOL = shutil.which("promtool")
 LIST = "/delphis.inventory.v1.InventoryService/ListStorages"
@@ -109,7 +109,7 @@ def test_no_secret_is_told(running: Up) -> None:
 
 def test_reading_needs_a_token_where_one_is_asked_for(tmp_path: Path) -> None:
     token = make_token(tmp_path, "prometheus", "read")
-    with up(tmp_path, "--auth", "token") as guarded:
+    with core_alone(tmp_path, "--auth", "token") as guarded:
         assert guarded.ask("GET", OWN).status == 401
         assert guarded.ask("GET", OWN, headers=bearer(token)).status == 200
         text = guarded.ask("GET", OWN, headers=bearer(token)).text
