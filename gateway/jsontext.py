@@ -62,8 +62,6 @@ def _read_patiently(body: bytes) -> object:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _malformed(f"it is not UTF-8 at byte {error.start}") from None
-    if _too_nested(_outside_strings(body)):
-        raise _too_deep()
     try:
         value: object = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
     except json.JSONDecodeError as error:
@@ -72,6 +70,8 @@ def _read_patiently(body: bytes) -> object:
         raise _too_deep() from None
     except ValueError:
         raise _malformed("it has a number that is none, or too long") from None
+    if _too_nested(_outside_strings(body)):
+        raise _too_deep()
     return value
 
 

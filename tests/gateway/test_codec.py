@@ -399,3 +399,18 @@ def test_base64(text: str) -> None:
     decoded(alert_pb2.VarBind.DESCRIPTOR, STANDARD, json.dumps({"octets": text}).encode())
     with pytest.raises(CallError, match="base64"):
         decoded(alert_pb2.VarBind.DESCRIPTOR, STANDARD, json.dumps({"octets": text + "!"}).encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "can't be read from line 1, column 2"),
+        ('{"a":1}}', "can't be read from line 1, column 8"),
+        ('{"a":' * 70 + "1" + "}" * 70, "nested too deeply"),
+        ("[" * 30_000, "nested too deeply"),
+        ('{"a":' * 70 + "NaN" + "}" * 70, "number"),
+    ],
+)
+def test_what_is_wrong_with_a_text_is_said(text: str, why: str) -> None:
+    with pytest.raises(CallError, match=why):
+        jsontext.parse(text.encode())
