@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
+from delphis.sdk.certificates import Authority, Party
 from delphis.telemetry.v1 import telemetry_pb2 as pb
 from services.calls.errors import CallError
 from tests.alerts.delivery.web import Request, answer, web
@@ -74,12 +77,13 @@ async def test_no_other_certificate_is(here: Scene, tmp_path: Path, ours: Certif
 async def test_we_prove_who_we_are_with_a_certificate(here: Scene, tmp_path: Path, ours: Certificate) -> None:
     context = _context(tmp_path, ours)
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(cadata=ours.pem)
-    mine = server_certificate(tmp_path, "mine", signer=ours)
+    ours_too = Authority(datetime.now(UTC))
+    context.load_verify_locations(cadata=ours_too.pem.decode())
+    certificate, key = (pem.decode() for pem in ours_too.issue(Party("us", tmp_path, is_core=True)))
     async with web(lambda _: answer(204), tls=context) as site:
         nobody = await here.remote_write(site.url, "nobody", ca_certificates=ours.pem)
         somebody = await here.remote_write(
-            site.url, "me", ca_certificates=ours.pem, client_certificate=mine.pem, client_key=mine.key_pem
+            site.url, "me", ca_certificates=ours.pem, client_certificate=certificate, client_key=key
         )
         await here.collect(window([1.0]))
         await here.until(somebody, "delivery", lambda status: status.delivered == 1)
@@ -87,7 +91,7 @@ async def test_we_prove_who_we_are_with_a_certificate(here: Scene, tmp_path: Pat
         assert status.delivered == 0
         # The key is not shown, and stays as long as its certificate does.
         shown = await here.get(somebody)
-        assert (shown.remote_write.client_certificate, shown.remote_write.client_key) == (mine.pem, "")
+        assert (shown.remote_write.client_certificate, shown.remote_write.client_key) == (certificate, "")
         changed = pb.Sink(name="me", kinds=["volume"], remote_write=shown.remote_write)
         await here.update(somebody, changed)
         await here.collect(window([2.0], begin=2_000_000_000_000))
@@ -103,12 +107,16 @@ async def test_we_prove_who_we_are_with_a_certificate(here: Scene, tmp_path: Pat
 @pytest.mark.parametrize("case", ["another key", "no key", "nonsense", "a key with a passphrase"])
 async def test_what_is_no_certificate_is_refused(here: Scene, tmp_path: Path, ours: Certificate, case: str) -> None:
     mine, other = server_certificate(tmp_path, "mine", signer=ours), server_certificate(tmp_path, "other", signer=ours)
-    encrypted = mine.key_pem.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
-    key = {"another key": other.key_pem, "no key": "", "nonsense": "x", "a key with a passphrase": encrypted}[case]
+    locked = mine.key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"passphrase"),
+    ).decode()
+    key = {"another key": other.key_pem, "no key": "", "nonsense": "x", "a key with a passphrase": locked}[case]
     with pytest.raises(CallError) as caught:
         await here.remote_write("https://127.0.0.1:1/", client_certificate=mine.pem, client_key=key)
     assert caught.value.metadata["field"].startswith("remote_write.client_")
+    kafka = pb.KafkaSink(bootstrap_servers=["b:1"], topic="t", client_certificate=mine.pem, client_key=mine.key_pem)
     with pytest.raises(CallError) as caught:
-        kafka = pb.KafkaSink(bootstrap_servers=["b:1"], topic="t", client_certificate=mine.pem, client_key=mine.key_pem)
         await here.add("k", kafka=kafka)
     assert caught.value.metadata["field"] == "kafka.tls"
