@@ -103,7 +103,7 @@ def remove(delphis: Up, *ids: str) -> None:
         assert delphis.ask("DELETE", f"/v1/storages/{storage_id}").status == 202
 
 
-@pytest.mark.parametrize("how", ["segv", "exit"])
+@pytest.mark.parametrize("how", ["segv", pytest.param("exit", marks=pytest.mark.slow)])
 def test_crash(delphis: Up, bystander: str, how: str) -> None:
     good, bad = pair(delphis, "crash", {"segv": 1, "exit": 2}[how], how)
     state = delphis.wait_synced(bad)
@@ -120,6 +120,7 @@ def test_crash(delphis: Up, bystander: str, how: str) -> None:
     remove(delphis, good, bad)
 
 
+@pytest.mark.slow
 def test_exit(delphis: Up, bystander: str) -> None:
     good, bad = pair(delphis, "exit", 3, "yes")
     delphis.wait_synced(bad)
@@ -138,6 +139,7 @@ def test_hang(delphis: Up, bystander: str) -> None:
     remove(delphis, good)
 
 
+@pytest.mark.slow
 def test_hang_at_login_ends_at_the_callers_deadline(delphis: Up, bystander: str) -> None:
     good = register(delphis, "hang", "127.1.5.1")
     delphis.wait_synced(good.json["id"])
@@ -150,6 +152,7 @@ def test_hang_at_login_ends_at_the_callers_deadline(delphis: Up, bystander: str)
     remove(delphis, good.json["id"])
 
 
+@pytest.mark.slow
 def test_slow_and_busy(delphis: Up, bystander: str) -> None:
     for octet, model, bad in ((6, "slow", "1.0"), (7, "busy", "2.0")):
         good, slow = pair(delphis, model, octet, bad)
@@ -159,6 +162,7 @@ def test_slow_and_busy(delphis: Up, bystander: str) -> None:
         remove(delphis, good, slow)
 
 
+@pytest.mark.slow
 def test_leak(delphis: Up, bystander: str) -> None:
     good, bad = pair(delphis, "leak", 8, "90")
     before = set(delphis.host_pids("dev.delphis.test.leak"))
@@ -187,6 +191,7 @@ LIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", LIES)
 def test_lie(delphis: Up, bystander: str, how: str) -> None:
     good, bad = pair(delphis, "lie", 10 + list(LIES).index(how), how)
@@ -202,6 +207,7 @@ def test_lie(delphis: Up, bystander: str, how: str) -> None:
     remove(delphis, good, bad)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "code"), [("no_serial", "InvalidResults"), ("garbage", "DriverBrokeContract")])
 def test_lie_at_registration(delphis: Up, how: str, code: str) -> None:
     reply = register(delphis, "lie", "127.1.9.1", how)
@@ -216,6 +222,7 @@ def test_stdout(delphis: Up, bystander: str) -> None:
     remove(delphis, good, bad)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["known", "unknown"])
 def test_secrets_reach_nobody(delphis: Up, bystander: str, how: str) -> None:
     good, bad = pair(delphis, "tell_secrets", {"known": 31, "unknown": 32}[how], how)
@@ -237,6 +244,7 @@ def test_secrets_reach_nobody(delphis: Up, bystander: str, how: str) -> None:
     remove(delphis, good, bad)
 
 
+@pytest.mark.slow
 def test_foreign_ids(delphis: Up, bystander: str) -> None:
     good, bad = pair(delphis, "foreign_ids", 33, bystander)
     assert bad != bystander
@@ -250,6 +258,7 @@ def test_foreign_ids(delphis: Up, bystander: str) -> None:
     remove(delphis, good, bad)
 
 
+@pytest.mark.slow
 def test_ignored_sigterm(delphis: Up, bystander: str) -> None:
     good, bad = pair(delphis, "ignore_sigterm", 34, "yes")
     delphis.wait_synced(bad)

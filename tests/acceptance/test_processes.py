@@ -215,6 +215,7 @@ def code_of_list(address: str, token: str) -> grpc.StatusCode:
     return grpc.StatusCode.OK
 
 
+@pytest.mark.slow
 def test_the_core_reaches_alerts_over_tls_and_no_other(tmp_path: Path) -> None:
     ours, others = tmp_path / "tls", tmp_path / "other-tls"
     for folder in (ours, others):

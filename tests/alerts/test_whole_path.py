@@ -159,6 +159,7 @@ def test_what_was_accepted_is_stored_and_told(tmp_path: Path, desk: Desk) -> Non
         assert total == len(accepted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "v3"), [(1_000, False), (500, True)], ids=["v2c", "v3"])
 def test_a_stream_is_stored_and_told(tmp_path: Path, desk: Desk, rate: int, *, v3: bool) -> None:
     """The rates that are promised, for a short time: benchmarks/alerts.py has them for a minute."""

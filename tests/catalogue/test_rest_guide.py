@@ -111,6 +111,7 @@ def test_each_command_prints_what_the_guide_says(tmp_path: Path) -> None:
             compared(command, printed)
 
 
+@pytest.mark.slow
 def test_commands_for_a_server_with_authentication(tmp_path: Path) -> None:
     listed = guide()["--auth token"]
     with up(tmp_path, "--auth", "token", "--data-dir", str(tmp_path / "share" / "delphis")) as server:

@@ -10,11 +10,14 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.support.up import Up, wait_for
 
 from .conftest import COMMAND, delphis_many
 
 
+@pytest.mark.slow
 def test_a_watch_is_live_and_loses_nothing_when_it_or_the_server_goes_away(tmp_path: Path) -> None:
     started, place = Up(tmp_path), tmp_path / "place"
     options = ["--server", started.grpc, "watch", "-o", "json", "--kind", "storage", "--state-file", str(place)]

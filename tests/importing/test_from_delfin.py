@@ -27,6 +27,7 @@ def printed(ours: str) -> list[Command]:
     return found
 
 
+@pytest.mark.slow
 def test_each_command_prints_what_the_guide_says(own_core: Up, delfin: Delfin, monkeypatch: pytest.MonkeyPatch) -> None:
     east = delfin.array(1, storage_name="east", extra_attributes={"volumes": "40"})
     keyless = {"host": "127.31.0.2", "port": 22, "username": "root", "password": encoded()}

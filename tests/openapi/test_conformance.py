@@ -90,6 +90,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Up, str]
         yield found, token
 
 
+@pytest.mark.slow
 def test_refusals_of_tokens_conform(guarded: tuple[Up, str]) -> None:
     up_, token = guarded
     unknown = Fuzzer(up_, seed=3, headers=bearer("nonsense"))

@@ -43,7 +43,7 @@ TERMS = [
 ]
 ORDERS = ["", DEFAULT_ORDER, "last_raised_at", "severity, last_raised_at desc", "count desc", "id", "vendor desc"]
 QUICK = settings(
-    max_examples=60,
+    max_examples=20,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
