@@ -41,6 +41,7 @@ class Receiver:
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.status = 200
+        self.closed = False
         self.free = threading.Event()
         self.free.set()
         self.spans: list[Seen] = []
@@ -84,7 +85,10 @@ class Receiver:
         return next((span for span in list(self.spans) if span.span_id == span_id), None)
 
     def close(self) -> None:
-        """Ends it."""
+        """Ends it, with all connections; a second time makes no difference."""
+        if self.closed:
+            return
+        self.closed = True
         self.free.set()
         self._server.shutdown()
         self._thread.join()
@@ -125,6 +129,9 @@ def _handler(kept: Receiver) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if kept.closed:  # connections outlive the server that took them
+                self.close_connection = True
+                return
             kept.take(body)
             kept.free.wait(60)
             answer = ExportTraceServiceResponse().SerializeToString()
