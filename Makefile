@@ -28,7 +28,7 @@ up: setup  ## run Delphis with three generated arrays: REST on 127.0.0.1:8190, g
 	@exec $(VENV)/bin/delphis up --demo
 
 test: setup  ## the tests that need nothing but this checkout (ARGS="-k router" to choose)
-	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not (slow or ceph or postgres or packaging or apt or go or node or root)" $(ARGS)
+	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not (slow or ceph or postgres or packaging or apt or go or node or kafka or root)" $(ARGS)
 
 test-all: setup  ## every test; needs what .ci/run installs
 	$(PY) -m pytest $(ARGS)
@@ -55,4 +55,4 @@ lock: setup  ## write requirements/*.txt anew (LOCK_ARGS=--upgrade for newer ver
 	requirements/lock.sh .venv-lock/bin/python $(LOCK_ARGS)
 
 clean:  ## remove environments and caches, not data
-	rm -rf .venv .venv-protoc .venv-protoc-plugin .venv-lock .venv-go .venv-node .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf .venv .venv-protoc .venv-protoc-plugin .venv-lock .venv-go .venv-node .venv-kafka .mypy_cache .ruff_cache .pytest_cache build dist

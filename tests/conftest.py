@@ -21,6 +21,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "root": (lambda: os.geteuid() == 0, "run as root"),
     "go": (lambda: shutil.which("go") is not None, "install Go 1.24 or newer"),
     "node": (lambda: shutil.which("npm") is not None, "install Node.js 18 or newer, with npm"),
+    "kafka": (lambda: bool(shutil.which("java") and shutil.which("mvn")), "install Java 17 and Maven, see .ci/run"),
     "ceph": (lambda: shutil.which("ceph-mon") is not None, "install Ceph's daemons, see .ci/run"),
     "postgres": (POSTGRES.exists, "install postgresql-15"),
 }
