@@ -248,7 +248,6 @@ def serve_telemetry(**options: Any) -> None:
 
 
 def _telemetry_choices(options: dict[str, Any]) -> TelemetryChoices:
-    from services.telemetry.query.checks import database_settings
     from services.telemetry.settings import TelemetryChoices
 
     choices = TelemetryChoices(
@@ -261,7 +260,11 @@ def _telemetry_choices(options: dict[str, Any]) -> TelemetryChoices:
         prometheus_token_file=_absolute_file(options["prometheus_token_file"]),
         prometheus_headers=dict(_header(text) for text in options["prometheus_headers"]),
     )
-    database_settings(choices)
+    if any(value for name, value in options.items() if name.startswith("prometheus")):
+        # Loaded where it is needed: its numpy and SQLAlchemy would keep the start of `up` waiting for half a second.
+        from services.telemetry.query.checks import database_settings
+
+        database_settings(choices)
     return choices
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,3 +199,16 @@ def test_another_key_is_refused_and_destroys_nothing(tmp_path: Path) -> None:
     key.chmod(0o600)
     with core_alone(tmp_path) as delphis:
         assert delphis.sync(storage["id"])["sync_outcome"] == "ok"
+
+
+def test_the_parent_loads_little_before_it_starts_the_core(tmp_path: Path) -> None:
+    program = (
+        "import sys, services.app.all as all; "
+        "all.run = lambda *_, **__: print(*sorted({name.split('.')[0] for name in sys.modules})) or 0; "
+        "from services.app.commands import up; up.main(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", program, "--data-dir", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "services" in loaded
+    assert not {"sqlalchemy", "numpy", "grpc", "google", "uvicorn", "asyncio", "cryptography"} & loaded

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 _T = TypeVar("_T")
 
@@ -90,6 +92,8 @@ def within(**known: Any) -> Iterator[None]:
 
 def detached(work: Coroutine[Any, Any, _T], *, name: str | None = None) -> asyncio.Task[_T]:
     """A task that outlives what began it, and is not about that."""
+    import asyncio  # who only logs starts without it
+
     return asyncio.get_running_loop().create_task(work, name=name, context=Context())
 
 
