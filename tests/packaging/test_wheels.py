@@ -20,7 +20,7 @@ import importlib, importlib.metadata, pathlib, sys, warnings
 warnings.simplefilter("error")
 imported = []
 # What only extras bring: whoever imports such a module without the extra hears its name.
-EXTRAS = {"pytest", "yaml", "paramiko", "pysnmp", "pyasn1", "cryptography"}
+EXTRAS = {"pytest", "yaml", "paramiko", "pysnmp", "pyasn1", "cryptography", "opentelemetry"}
 for distribution in ("delphis-protos", "delphis-driver-sdk", "delphis-cli", "delphis-delfin-adapter"):
     for path in importlib.metadata.files(distribution):
         # `standin` runs under another name; `template` is what a new project is made of.

@@ -25,6 +25,12 @@ from the inventory, so a driver that could read only half of a kind says so
 by leaving it unset and naming the reason in `warnings`. An array that has
 none of a kind sends one empty message with `complete`.
 
+**Metadata** that the router sends with each call to a host: `x-request-id`,
+where a caller's request led to it, and `traceparent` and `tracestate` of
+W3C's Trace Context, where it is a part of a trace. A host that knows them
+puts them into its log, makes its spans beneath `traceparent`, and tells an
+array of them if that understands them. All three may be missing.
+
 **Presence.** Unset means "the array doesn't say". Zero means zero.
 
 **Errors** of all methods, beside those of the single ones. Codes and reasons
