@@ -1,4 +1,4 @@
-"""Remote write of a running Delphis whose telemetry process is killed again and again: nothing is lost."""
+"""A running Delphis whose telemetry process is killed again and again: no sink loses anything."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from delphis.sdk.metrics import catalogue
+from delphis.telemetry.v1 import telemetry_pb2
+from tests.support.kafka.broker import broker
 from tests.support.up import Up, up, wait_for
 from tests.telemetry.sinks.prometheus import Received
 
@@ -65,30 +69,83 @@ def server() -> Iterator[_Server]:
 @pytest.mark.timeout(300)
 def test_kills_lose_no_sample(tmp_path: Path, server: _Server) -> None:
     with up(tmp_path, telemetry=True) as running:
-        wait_for("telemetry", lambda: _sinks(running) is not None, 60)
         url = f"http://127.0.0.1:{server.server_port}/api/v1/write"
-        settings = {"url": url, "bearer_token": "secret-77ab"}
-        reply = running.ask("POST", "/v1/metric-sinks", {"name": "p", "remote_write": settings})
-        assert reply.status == 201, reply
-        sink = reply.json["id"]
-        array = running.register(101, volumes="5", pools="1", disks="2", perf_interval_s="1")
-        running.wait_synced(array["id"])
-        reply = running.ask("PATCH", f"/v1/storages/{array['id']}/collection", {"interval": "10s"})
-        assert reply.status == 200, reply
-        chance = random.Random(5)
-        for _ in range(KILLS):
-            time.sleep(chance.uniform(0.5, 3))
-            os.kill(running.child_pid("telemetry"), signal.SIGKILL)
-            wait_for("telemetry", lambda: _sinks(running) is not None, 60)
-        reply = running.ask("PATCH", f"/v1/storages/{array['id']}/collection", {"off": True})
-        assert reply.status == 200, reply
-        expected = wait_for("all points", lambda: _all_there(running, array["id"], server.received), 60, 0.5)
-        assert expected > 100
-        wait_for("an empty backlog", lambda: int(_sink(running, sink)["status"]["backlog_bytes"]) == 0, 60)
-        status = _sink(running, sink)["status"]
-        assert (int(status["refused"]), int(status["dropped"]), status["gaps"]) == (0, 0, [])
+        where = {"remote_write": {"url": url, "bearer_token": "secret-77ab"}}
+
+        def sent(storage_id: str) -> Points:
+            return {
+                (dict(labels)["__name__"], dict(labels)["resource_id"], at): value
+                for (labels, at), value in server.received.series(storage_id=storage_id).items()
+            }
+
+        status = _kill_again_and_again(running, where, sent)
         assert int(status["delivered"]) <= server.received.times_sent.total()
         assert "secret-77ab" not in running.log() + running.ask("GET", "/v1/metric-sinks").text
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+def test_kills_lose_no_sample_of_kafka(tmp_path: Path) -> None:
+    (tmp_path / "kafka").mkdir()
+    with broker(tmp_path / "kafka") as kafka, up(tmp_path, telemetry=True) as running:
+        settings = {"bootstrap_servers": [kafka.address()], "topic": "points", "format": "protobuf"}
+
+        def sent(storage_id: str) -> Points:
+            found: Points = {}
+            for key, body in kafka.read("points", 100_000, seconds=3):
+                message = telemetry_pb2.Points.FromString(body)
+                assert key == message.storage_id == storage_id
+                for batch in message.batches:
+                    shape = (batch.steps, len(batch.metrics), len(batch.native_ids))
+                    values = np.array(batch.values).reshape(shape)
+                    begin, step = batch.start.ToMilliseconds(), batch.step.ToMilliseconds()
+                    for at, metric, column in np.ndindex(shape):
+                        name = catalogue()[batch.metrics[metric]].exposed(batch.kind)
+                        found[name, batch.native_ids[column], begin + at * step] = float(values[at, metric, column])
+            return found
+
+        def both() -> None:
+            kafka.kill()
+            kafka.start()
+
+        _kill_again_and_again(running, {"kafka": settings}, sent, between=both)
+
+
+Points = dict[tuple[str, str, int], float]
+"""By exposed name, the array's id of the resource, and time."""
+
+
+def _kill_again_and_again(
+    running: Up,
+    where: dict[str, Any],
+    sent: Callable[[str], Points],
+    *,
+    between: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Kills telemetry while points flow to a sink; the sink's status once it has all."""
+    wait_for("telemetry", lambda: _sinks(running) is not None, 60)
+    reply = running.ask("POST", "/v1/metric-sinks", {"name": "p", **where})
+    assert reply.status == 201, reply
+    sink = reply.json["id"]
+    array = running.register(101, volumes="5", pools="1", disks="2", perf_interval_s="1")
+    running.wait_synced(array["id"])
+    reply = running.ask("PATCH", f"/v1/storages/{array['id']}/collection", {"interval": "10s"})
+    assert reply.status == 200, reply
+    chance = random.Random(5)
+    for number in range(KILLS):
+        time.sleep(chance.uniform(0.5, 3))
+        os.kill(running.child_pid("telemetry"), signal.SIGKILL)
+        wait_for("telemetry", lambda: _sinks(running) is not None, 60)
+        if number == 1:
+            between()
+    reply = running.ask("PATCH", f"/v1/storages/{array['id']}/collection", {"off": True})
+    assert reply.status == 200, reply
+    wait_for("an empty backlog", lambda: int(_sink(running, sink)["status"]["backlog_bytes"]) == 0, 90)
+    expected = wait_for("all points", lambda: _all_there(running, array["id"], sent(array["id"])), 60, 0.5)
+    assert expected > 100
+    status: dict[str, Any] = _sink(running, sink)["status"]
+    assert (int(status["refused"]), int(status["dropped"]), status["gaps"]) == (0, 0, [])
+    return status
 
 
 @pytest.mark.slow
@@ -120,21 +177,16 @@ def _sink(running: Up, id_: str) -> dict[str, Any]:
     return found
 
 
-def _all_there(running: Up, storage_id: str, received: Received) -> int:
-    """How many points of volumes the history has, if the server has the same; else 0."""
+def _all_there(running: Up, storage_id: str, sent: Points) -> int:
+    """How many points of volumes the history has, if the sink has the same; else 0."""
     metrics = ["iops", "readIops", "throughput"]
     asked = {"kind": "volume", "metrics": metrics, "storage_ids": [storage_id]}
     reply = running.ask("POST", "/v1/metrics:query", asked)
     assert reply.status == 200, reply
-    names = {"iops": "iops_operations", "readIops": "read_iops_operations", "throughput": "throughput_bytes"}
     history = {
-        (f"delphis_volume_{names[one['metric']]}_per_second", one["native_id"], int(at)): value
+        (catalogue()[one["metric"]].exposed("volume"), one["native_id"], int(at)): value
         for one in reply.json["series"]
         for at, value in zip(one["times"], one["values"], strict=True)
-    }
-    sent = {
-        (dict(labels)["__name__"], dict(labels)["resource_id"], at): value
-        for (labels, at), value in received.series(storage_id=storage_id).items()
     }
     if not history.keys() <= sent.keys():
         return 0
