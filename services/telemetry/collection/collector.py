@@ -126,7 +126,8 @@ class Collector:
             return None
         now = times.now() // 1000
         not_before = int(self._not_before.get(storage.id, 0) * 1000)
-        if not_before > now + plan.DEFAULT_INTERVAL + CLOCK_SKEW:  # the clock was set back
+        most = plan.DEFAULT_INTERVAL if collection.capabilities is None else int(RETRY_SECONDS * 1000)
+        if not_before > now + most:  # the clock was set back
             not_before = 0
         if storage.paused:
             if not storage.message.pause.HasField("until"):
