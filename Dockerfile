@@ -7,7 +7,8 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/delphis delphis \
  && install -d -o delphis -g delphis -m 0750 \
     /var/lib/delphis /var/lib/delphis-key /run/delphis-service \
-    /run/delphis-tls /run/delphis-tls/core /run/delphis-tls/alerts /run/delphis-tls/driver
+    /run/delphis-tls /run/delphis-tls/core /run/delphis-tls/alerts /run/delphis-tls/telemetry \
+    /run/delphis-tls/driver
 
 # Wheels of ours, made with locked tools.
 FROM base AS wheels
@@ -49,7 +50,7 @@ RUN python3 -m compileall -q /app
 # PYTHONPATH: a dependency that ships a top-level `services` must not win over ours.
 ENV PATH=/opt/delphis/bin:$PATH PYTHONPATH=/app DELPHIS_KEY_FILE=/var/lib/delphis-key/key
 USER 10001:10001
-EXPOSE 8190 8191 8192 8195 1162/udp
+EXPOSE 8190 8191 8192 8195 8196 1162/udp
 VOLUME ["/var/lib/delphis", "/var/lib/delphis-key"]
 ENTRYPOINT ["delphis"]
 CMD ["serve", "core", "--data-dir", "/var/lib/delphis", "--http-listen", "0.0.0.0:8190", "--grpc-listen", "0.0.0.0:8191"]

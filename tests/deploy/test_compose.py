@@ -83,31 +83,50 @@ def mounted(service: dict[str, Any], path: str) -> str:
     return str(volume)
 
 
-def test_core_and_alerts_find_and_trust_each_other(services: dict[str, Any]) -> None:
-    core, alerts = given(services["core"]), given(services["alerts"])
-    assert core["--alerts"] == f"alerts:{alerts['--grpc-listen'].rpartition(':')[2]}"
-    name, _, port = alerts["--inventory"].partition(":")
-    assert name in services["core"]["networks"]["arrays"]["aliases"]
-    assert name == CORE
+@pytest.mark.parametrize("name", ["alerts", "telemetry"])
+def test_core_and_the_others_find_and_trust_each_other(services: dict[str, Any], name: str) -> None:
+    core, other = given(services["core"]), given(services[name])
+    assert core[f"--{name}"] == f"{name}:{other['--grpc-listen'].rpartition(':')[2]}"
+    host, _, port = other["--inventory"].partition(":")
+    assert host in services["core"]["networks"]["arrays"]["aliases"]
+    assert host == CORE
     assert port == core["--lease-listen"].rpartition(":")[2]
     made = [word.removeprefix("--driver=") for word in services["certificates"]["command"] if "driver" in word]
-    folder = alerts["--tls-certificate"].rpartition("/")[0]
-    assert f"alerts={folder}" in made
-    assert alerts["--tls-key"] == f"{folder}/tls.key"
-    assert alerts["--inventory-ca"] == f"{folder}/ca.pem"
-    assert core["--alerts-ca"] == f"{core['--lease-tls']}/ca.pem"
-    for option in ("--token-file",):
-        assert mounted(services["core"], core[option]) == mounted(services["alerts"], alerts[option])
-    assert mounted(services["certificates"], f"{folder}/x") == mounted(services["alerts"], f"{folder}/x")
-    for name in ("core", "alerts"):
-        assert "key:/var/lib/delphis-key" in services[name]["volumes"]
-        assert services[name]["environment"]["DELPHIS_DATABASE"] == services["core"]["environment"]["DELPHIS_DATABASE"]
+    folder = other["--tls-certificate"].rpartition("/")[0]
+    assert f"{name}={folder}" in made
+    assert other["--tls-key"] == f"{folder}/tls.key"
+    assert other["--inventory-ca"] == f"{folder}/ca.pem"
+    assert core[f"--{name}-ca"] == f"{core['--lease-tls']}/ca.pem"
+    assert mounted(services["core"], core["--token-file"]) == mounted(services[name], other["--token-file"])
+    assert mounted(services["certificates"], f"{folder}/x") == mounted(services[name], f"{folder}/x")
+    for one in ("core", name):
+        assert "key:/var/lib/delphis-key" in services[one]["volumes"]
+        assert services[one]["environment"]["DELPHIS_DATABASE"] == services["core"]["environment"]["DELPHIS_DATABASE"]
+    assert services[name]["healthcheck"]["test"] == [
+        *("CMD", "python3", "deploy/healthy.py"),
+        *(f"grpcs://{core[f'--{name}']}", other["--inventory-ca"]),
+    ]
+    assert re.search(rf"(?m)^EXPOSE .*\b{other['--grpc-listen'].rpartition(':')[2]}\b", DOCKERFILE)
+
+
+def test_traps_come_in_where_alerts_listens(services: dict[str, Any]) -> None:
     published = services["alerts"]["ports"][0].removesuffix("/udp").rpartition(":")[2]
-    assert published == alerts["--trap-listen"].rpartition(":")[2]
+    assert published == given(services["alerts"])["--trap-listen"].rpartition(":")[2]
+
+
+def test_folders_of_volumes_belong_to_the_user_of_the_image(services: dict[str, Any]) -> None:
+    """A new volume takes over the owner of the folder that it is mounted on."""
+    folders = re.search(r"install -d -o delphis((?:.|\\\n)*?)\n\n", DOCKERFILE)
+    assert folders is not None
+    ours = {name for name, service in services.items() if service.get("image", "").startswith("delphis")}
+    for name in ours:
+        for volume in services[name].get("volumes", []):
+            place = volume.split(":")[1]
+            assert place in re.split(r"[\s\\]+", folders[1]), (name, place)
 
 
 def test_commands_are_taken_as_they_are_written(services: dict[str, Any]) -> None:
-    for name in ("core", "alerts"):
+    for name in ("core", "alerts", "telemetry"):
         command = services[name]["command"]
         assert command[:2] == ["serve", name]
         known = {option for parameter in serve.commands[name].params for option in parameter.opts}
