@@ -42,6 +42,11 @@ class Storage:
     """All that the inventory says of it. Not to be changed."""
 
     @property
+    def native_id(self) -> str:
+        """What it is called among resources: its serial number, or its id where it has none."""
+        return self.serial_number or self.id
+
+    @property
     def status(self) -> storage_pb2.StorageStatus.ValueType:
         """How the array is, by its last sync."""
         return self.message.status

@@ -6,7 +6,6 @@ The rest is refused value by value and counted by reason; nothing of an answer i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -94,9 +93,14 @@ class Refusals:
 class Acceptance:
     """Takes an answer batch by batch, so that what is not taken lies in no memory."""
 
-    def __init__(self, *, begin: int, end: int, wanted: frozenset[str], refusals: Refusals) -> None:
-        """Takes only samples with begin <= time < end, in milliseconds, of the kinds that were asked for."""
+    def __init__(self, *, begin: int, end: int, wanted: frozenset[str], own_id: str, refusals: Refusals) -> None:
+        """Takes only samples with begin <= time < end, in milliseconds, of the kinds that were asked for.
+
+        What a driver says twice, or out of order, counts once. `own_id` is the array's: of kind `storage` that of the
+        driver is not read.
+        """
         self._begin, self._end = begin, end
+        self._own_id = own_id
         self._wanted = wanted
         self._refusals = refusals
         self._like: dict[tuple[str, tuple[str, ...], int, int], list[Window]] = {}
@@ -108,7 +112,7 @@ class Acceptance:
 
     def add(self, batch: MetricBatch) -> None:
         """Takes what can be taken."""
-        whole = _window(batch, self._wanted, self._refusals)
+        whole = _window(batch, self._wanted, self._own_id, self._refusals)
         if whole is None:
             return
         inside = whole.between(self._begin, self._end)
@@ -117,7 +121,7 @@ class Acceptance:
         if inside is None:
             return
         told = self._told.setdefault((inside.kind, inside.metrics), {})
-        window = inside.between(max(told.get(id_, self._begin) for id_ in inside.native_ids), self._end)
+        window = inside.between(self._told_until(inside), self._end)
         if window is not inside:
             self._refuse("said_twice", inside, window, example=_time(inside))
         if window is None:
@@ -142,36 +146,22 @@ class Acceptance:
             found.extend(joined(self._like.popitem()[1]))
         return found
 
+    def _told_until(self, window: Window) -> int:
+        """From when on nothing is known of any series of a window: batches may have some of their metrics in common."""
+        names = set(window.metrics)
+        alike = [told for (kind, others), told in self._told.items() if kind == window.kind and names & set(others)]
+        return max(told.get(id_, self._begin) for told in alike for id_ in window.native_ids)
+
     def _refuse(self, reason: str, window: Window, kept: Window | None, example: object = "") -> None:
         values = window.values.size - (kept.values.size if kept is not None else 0)
         self._refusals.add(reason, values, kind=window.kind, native_id=window.native_ids[0], example=example)
 
 
-def accept(
-    batches: Iterable[MetricBatch], *, begin: int, end: int, wanted: frozenset[str], refusals: Refusals
-) -> list[Window]:
-    """The windows of an answer.
-
-    Args:
-        batches: The answer.
-        begin: Only samples of this time or later, in milliseconds.
-        end: Only samples before this time.
-        wanted: The kinds that were asked for.
-        refusals: Counts what is not taken.
-
-    Returns:
-        Windows of which no two have a sample of the same series and time: what a driver says twice, or out of order,
-        counts once.
-    """
-    taking = Acceptance(begin=begin, end=end, wanted=wanted, refusals=refusals)
-    for batch in batches:
-        taking.add(batch)
-    return taking.windows()
-
-
-def _window(batch: MetricBatch, wanted: frozenset[str], refusals: Refusals) -> Window | None:
+def _window(batch: MetricBatch, wanted: frozenset[str], own_id: str, refusals: Refusals) -> Window | None:
     """A batch's values that can be; None where nothing can be made of it."""
     ids, names, steps = tuple(batch.native_ids), tuple(batch.metrics), batch.steps
+    if batch.kind == "storage" and len(ids) == 1:
+        ids = (own_id,)
     size = len(batch.values)
     if not size:
         return None
@@ -182,7 +172,8 @@ def _window(batch: MetricBatch, wanted: frozenset[str], refusals: Refusals) -> W
     begin, step = _milliseconds(batch.start), _milliseconds(batch.step)
     if step <= 0 and steps == 1:
         step = 1
-    if not 0 < steps <= MAX_STEPS or step <= 0 or size != len(ids) * len(names) * steps:
+    alone = batch.kind != "storage" or len(ids) == 1
+    if not 0 < steps <= MAX_STEPS or step <= 0 or not alone or size != len(ids) * len(names) * steps:
         shape = f"{size} values of {len(ids)} resources, {len(names)} metrics and {steps} steps of {step} ms"
         refusals.add("wrong_shape", size, kind=batch.kind, native_id=first, example=shape)
         return None

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delphis.type.v1.metric_pb2 import MetricBatch
-from services.telemetry.acceptance import Refusals, accept
+from services.telemetry.acceptance import Acceptance, Refusals
 from services.telemetry.window import Window
 
 MINUTE = 60_000
-VOLUMES = frozenset({"volume"})
+KINDS = frozenset({"volume", "storage"})
 
 
 def _batch(
@@ -35,8 +35,10 @@ def _batch(
 
 def _accept(*batches: MetricBatch, begin: int = 0, end: int = 1000) -> tuple[list[Window], dict[str, int]]:
     refusals = Refusals()
-    taken = accept(batches, begin=begin * MINUTE, end=end * MINUTE, wanted=VOLUMES, refusals=refusals)
-    return taken, dict(refusals.counts)
+    taking = Acceptance(begin=begin * MINUTE, end=end * MINUTE, wanted=KINDS, own_id="serial-1", refusals=refusals)
+    for batch in batches:
+        taking.add(batch)
+    return taking.windows(), dict(refusals.counts)
 
 
 def test_columns_are_taken_as_they_are() -> None:
@@ -59,6 +61,7 @@ def test_batches_of_the_same_times_become_one() -> None:
     [
         pytest.param(_batch([1.0, 2.0], kind="disk"), "unknown_kind", 2, id="kind that was not asked for"),
         pytest.param(_batch([1.0, 2.0, 3.0]), "wrong_shape", 3, id="a value too many"),
+        pytest.param(_batch([1.0, 2.0], kind="storage"), "wrong_shape", 2, id="two arrays"),
         pytest.param(_batch([1.0, 2.0], steps=2, ids=("a",), step=0), "wrong_shape", 2, id="no step"),
         pytest.param(_batch([1.0, 2.0], steps=-1), "wrong_shape", 2, id="negative steps"),
         pytest.param(_batch([1.0, 2.0], ids=("a", "a")), "bad_names", 2, id="resource twice"),
@@ -113,6 +116,18 @@ def test_no_sample_is_taken_twice_or_from_another_time(parts: list[tuple[set[str
     assert all(0 <= moment < 20 * MINUTE for _, moment in samples)
     assert len(samples) + sum(refused.values()) == sum(len(ids) * steps for ids, _, steps, _ in parts)
     assert sum(window.values.size for window in taken) <= 4 * len(samples)
+
+
+def test_the_array_itself_has_its_serial_number_whatever_the_driver_calls_it() -> None:
+    [window], refused = _accept(*(_batch([1.0], ids=(name,), kind="storage") for name in ("box", "", "array 7")))
+    assert (window.native_ids, window.steps, refused) == (("serial-1",), 1, {"said_twice": 2})
+
+
+def test_batches_with_a_metric_in_common_tell_it_once() -> None:
+    first = _batch([1.0, 2.0], ids=("a",), metrics=("iops", "throughput"))
+    taken, refused = _accept(first, _batch([3.0, 4.0], ids=("a",), metrics=("iops", "readIops")))
+    assert [window.metrics for window in taken] == [("iops", "throughput")]
+    assert refused == {"said_twice": 2}
 
 
 def test_batches_that_differ_in_their_times_become_one() -> None:

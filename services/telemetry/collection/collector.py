@@ -327,7 +327,7 @@ class Collector:
             if end <= begin:
                 return self._has_nothing_new(storage, begin)
             wanted = [one for one in usable(collection.capabilities) if one.kind in asks]
-            reading = await read_points(self._core, storage.id, wanted, begin, beyond)
+            reading = await read_points(self._core, storage, wanted, begin, beyond)
             if not reading.complete:
                 raise CallError("BAD_RESPONSE", "The answer broke off before it was complete.")
         except CallError as error:

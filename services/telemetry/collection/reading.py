@@ -9,6 +9,7 @@ from delphis.driver.v1 import storage_driver_pb2
 from delphis.type.v1 import metric_pb2
 from services.calls.errors import CallError
 from services.fleet.core import Core, target
+from services.fleet.storage import Storage
 from services.telemetry.acceptance import Acceptance, Refusals
 from services.telemetry.window import Window
 
@@ -56,15 +57,15 @@ async def read_newest(core: Core, storage_id: str) -> int | None:
 
 
 async def read_points(
-    core: Core, storage_id: str, wanted: Sequence[metric_pb2.ResourceMetrics], begin: int, end: int
+    core: Core, storage: Storage, wanted: Sequence[metric_pb2.ResourceMetrics], begin: int, end: int
 ) -> Reading:
     """The points of some kinds with begin <= time < end, in milliseconds. CallError where the array does not answer."""
-    request = storage_driver_pb2.CollectPerfMetricsRequest(target=target(storage_id), resource_metrics=wanted)
+    request = storage_driver_pb2.CollectPerfMetricsRequest(target=target(storage.id), resource_metrics=wanted)
     request.begin_time.FromMilliseconds(begin)
     request.end_time.FromMilliseconds(end)
     reading = Reading([], Refusals())
     kinds = frozenset(one.kind for one in wanted)
-    taking = Acceptance(begin=begin, end=end, wanted=kinds, refusals=reading.refusals)
+    taking = Acceptance(begin=begin, end=end, wanted=kinds, own_id=storage.native_id, refusals=reading.refusals)
     answers = core.list_from_array("CollectPerfMetrics", request, storage_driver_pb2.CollectPerfMetricsResponse)
     async for answer in answers:
         for batch in answer.items:

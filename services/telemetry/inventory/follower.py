@@ -140,7 +140,7 @@ class Follower:
         """The capacities of the array and of its parts; their names are remembered."""
         for kind in ("storage", *NAMED):
             if kind == "storage":
-                ids, items = [storage.serial_number or storage.id], [storage.message]
+                ids, items = [storage.native_id], [storage.message]
             else:
                 items = [item async for item in resources(self._core, storage.id, kind)]
                 named = self._names[storage.id, kind] = dict(identity(item) for item in items)
