@@ -86,7 +86,7 @@ def start(service: str, version: str, **about: str) -> None:
     log.info("traces are sent to %s", tracer.endpoint)
 
 
-def stop(seconds: float = 1.0) -> None:
+def stop(seconds: float = 0.5) -> None:
     """Sends what waits, for so long, and makes no more."""
     global tracer
     ending, tracer = tracer, None
