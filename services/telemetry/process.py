@@ -107,8 +107,6 @@ async def _parts(
 
     def took(storage: Storage, windows: list[Window]) -> None:
         latest.take(storage.id, windows)
-        if any(window.kind in days.KINDS for window in windows):
-            forecasts.changed(storage.id)
 
     def forget_gone(changed: object) -> None:
         for storage_id in latest.storage_ids() - fleet.all().keys():
@@ -116,10 +114,10 @@ async def _parts(
 
     fleet.listen(forget_gone)
     collector = Collector(store, core, fleet, written, took=took)
-    keeper = Keeper(store, written, collector, took=took)
+    keeper = Keeper(store, written, collector, took=took, changed=forecasts.changed)
     await collector.start()
     stack.push_async_callback(collector.stop)
-    follower = Follower(core, fleet, keeper.keep, collector.announced)
+    follower = Follower(core, fleet, keeper.keep)
     follower.start()
     stack.push_async_callback(follower.stop)
     expiring = asyncio.create_task(_forget_old(store, clock), name="retention of points")

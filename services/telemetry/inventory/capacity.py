@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -30,17 +31,26 @@ def capacity_metrics(kind: str) -> tuple[str, ...]:
     return tuple(metric.name for metric in metrics.of_kind(kind) if metric.is_capacity)
 
 
-def window(
-    kind: str, native_ids: Sequence[str], items: Sequence[Any], at: int, announced: frozenset[str]
-) -> Window | None:
-    """The capacities of some resources at a time, but for those that the array announces and tells itself."""
-    names = tuple(name for name in capacity_metrics(kind) if name not in announced)
+def window(kind: str, native_ids: Sequence[str], items: Sequence[Any], at: int) -> Window | None:
+    """The capacities of some resources at a time."""
+    names = capacity_metrics(kind)
     if not names or not items:
         return None
     values = np.array([[_value(name, item) for item in items] for name in names], dtype=np.float64)
     if np.isnan(values).all():
         return None
     return Window(kind, tuple(native_ids), names, at, 1, values[np.newaxis])
+
+
+def unannounced(capacities: Window, announced: frozenset[str]) -> Window | None:
+    """Without those that the array announces and tells itself."""
+    if announced.isdisjoint(capacities.metrics):
+        return capacities
+    kept = [place for place, name in enumerate(capacities.metrics) if name not in announced]
+    if not kept:
+        return None
+    names = tuple(capacities.metrics[place] for place in kept)
+    return replace(capacities, metrics=names, values=capacities.values[:, kept])
 
 
 def _value(name: str, item: Any) -> float:

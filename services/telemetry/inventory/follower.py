@@ -29,18 +29,15 @@ and when anything of the array changes."""
 
 Keep = Callable[[Storage, list[Window]], Awaitable[bool]]
 """Keeps the capacities of an array after a sync; whether that was done."""
-Announced = Callable[[str, str], frozenset[str]]
-"""The metrics that an array announces for a kind."""
 
 
 class Follower:
     """Follows all arrays."""
 
-    def __init__(self, core: Core, fleet: Fleet, keep: Keep, announced: Announced) -> None:
+    def __init__(self, core: Core, fleet: Fleet, keep: Keep) -> None:
         self._core = core
         self._fleet = fleet
         self._keep = keep
-        self._announced = announced
         self._names: dict[tuple[str, str], dict[str, str]] = {}
         self._read: dict[str, int] = {}
         """When what was read last had been read from the array, in milliseconds."""
@@ -146,6 +143,6 @@ class Follower:
                 named = self._names[storage.id, kind] = dict(identity(item) for item in items)
                 ids = list(named)
             if kind in read and capacity.capacity_metrics(kind):
-                window = capacity.window(kind, ids, items, read[kind], self._announced(storage.id, kind))
+                window = capacity.window(kind, ids, items, read[kind])
                 if window is not None:
                     yield window
