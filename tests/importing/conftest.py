@@ -34,6 +34,7 @@ class Ended:
 def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """A running Delphis."""
     with up(tmp_path_factory.mktemp("core")) as running:
+        running.wait_traps()
         yield running
         for secret in (PASSWORD, encoded(), SECRET_ATTRIBUTE):
             assert secret not in running.log()
@@ -43,6 +44,7 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 def own_core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """A running Delphis without storages."""
     with up(tmp_path_factory.mktemp("core")) as running:
+        running.wait_traps()
         yield running
 
 

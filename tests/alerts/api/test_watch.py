@@ -139,16 +139,17 @@ async def test_what_is_committed_is_told_at_once(store: Store) -> None:
     delays: list[float] = []
     sent: dict[str, float] = {}
 
-    all_came = asyncio.Event()
+    begun, all_came = asyncio.Event(), asyncio.Event()
 
     async def follow() -> None:
         async for answer in answers(Watches(store)):
+            begun.set()
             delays.extend(time.monotonic() - sent[event.alert.match_key] for event in answer.events)
             if len(delays) == 100:
                 all_came.set()
 
     following = asyncio.create_task(follow())
-    await asyncio.sleep(0.2)
+    await begun.wait()
     for number in range(100):
         one = alert(f"k{number}")
         reports = [trap(one.match_key, at=T0 + number * SECOND)]

@@ -29,7 +29,7 @@ Value = TypeVar("Value")
 Answer = TypeVar("Answer", bound=Message)
 
 QUICK = DeliverySettings(
-    connect_timeout=1.0, read_timeout=1.0, total_timeout=2.0, first_delay=0.05, longest_delay=0.2, grace=1.0
+    connect_timeout=4.0, read_timeout=4.0, total_timeout=6.0, first_delay=0.05, longest_delay=0.2, grace=1.0
 )
 ARRAY = StorageFacts(
     id=str(uuid.UUID(int=7)), name="box", vendor="acme", model="x1", serial_number="S1", labels={"site": "b"}

@@ -54,12 +54,12 @@ async def test_what_happened_under_a_silence_is_not_told_by_a_receiver_that_was_
     down = True
     async with web(lambda request: answer(503 if down else 200)) as site:
         receiver = await scene.webhook(site.url)
-        await scene.silence(0.4, vendors=["acme"])
+        await scene.silence(3.0, vendors=["acme"])
         await scene.report("own", storage=None)
         await scene.report("passes", "stays")
         await scene.report("passes", over=True)
         await scene.until(receiver, "failure", lambda status: status.failures > 1)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(3.1)
         down = False
         await soon("events", lambda: len(site.taken) == 2)
         assert keys(site.taken) == [("raised", "own"), ("raised", "stays")]

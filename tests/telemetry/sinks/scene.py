@@ -30,7 +30,7 @@ from services.vault.vault import LateVault
 Answer = TypeVar("Answer", bound=Message)
 
 QUICK = SinkSettings(
-    connect_timeout=1.0, read_timeout=1.0, total_timeout=2.0, first_delay=0.05, longest_delay=0.2, grace=1.0
+    connect_timeout=4.0, read_timeout=4.0, total_timeout=6.0, first_delay=0.05, longest_delay=0.2, grace=1.0
 )
 PATH = "/delphis.telemetry.v1.SinkService/"
 BEGIN = 1_760_000_000_000
