@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
@@ -40,10 +41,11 @@ class Latest:
             known = self._newest.get((storage_id, kind), [])
             found: list[Newest] = []
             told: dict[str, set[str]] = {}
+            counts = Counter(metric for window in windows if window.kind == kind for metric in window.metrics)
             for window in sorted(windows, key=lambda window: -window.last):
                 late = any(one.at > window.last and not set(window.metrics).isdisjoint(one.metrics) for one in known)
                 if window.kind == kind and not late:
-                    found.append(_newest(storage_id, window, told))
+                    found.append(_newest(storage_id, window, told, counts))
             kept = (_without(one, told.keys()) for one in known)
             self._newest[storage_id, kind] = [*found, *(one for one in kept if one.metrics)]
 
@@ -63,11 +65,16 @@ class Latest:
                 yield from newest
 
 
-def _newest(storage_id: str, window: Window, told: dict[str, set[str]]) -> Newest:
-    """The newest values of a window, but for those of resources of which later windows told a metric; adds its own."""
+def _newest(storage_id: str, window: Window, told: dict[str, set[str]], counts: Counter[str]) -> Newest:
+    """The newest values of a window, but for those of resources of which later windows told a metric; adds its own.
+
+    `counts`: in how many windows each metric is. Where it is one, as nearly always, no resource need be looked at.
+    """
     values = _last(window)
     for row, metric in enumerate(window.metrics):
         others = told.setdefault(metric, set())
+        if counts[metric] == 1:
+            continue
         if others:
             values[row, [native_id in others for native_id in window.native_ids]] = np.nan
         others.update(window.native_ids[column] for column in np.flatnonzero(~np.isnan(values[row])))
