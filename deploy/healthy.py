@@ -39,7 +39,8 @@ def serves(address: str, authority: Path) -> bool:
         try:
             answer = check(b"", timeout=TIMEOUT)
         except grpc.RpcError as error:
-            print(f"{address} is not ready: {error}", file=sys.stderr)
+            said = error.details() if isinstance(error, grpc.Call) else error
+            print(f"{address} is not ready: {said}", file=sys.stderr)
             return False
     status = health_pb2.HealthCheckResponse.FromString(answer).status
     return bool(status == health_pb2.HealthCheckResponse.SERVING)
