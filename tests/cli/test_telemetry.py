@@ -59,8 +59,8 @@ def test_metrics_are_listed_and_queried(running: Up, array: str) -> None:
 
 
 def test_collections_are_shown_and_set(running: Up, array: str) -> None:
-    [listed] = json.loads(run(running, "collections", "list", "-o", "json"))["collections"]
-    assert listed["storage_id"] == array
+    listed = json.loads(run(running, "collections", "list", "-o", "json"))["collections"]
+    assert array in [one["storage_id"] for one in listed]
     shown = run(running, "collections", "show", array)
     assert "storage_pool" in shown
     run(running, "collections", "set", array, "--interval", "60", "--kind", "disk=3600")
@@ -72,6 +72,42 @@ def test_collections_are_shown_and_set(running: Up, array: str) -> None:
     run(running, "collections", "set", array, "--on")
     assert "are collected" in run(running, "collections", "now", array)
     assert "give --interval" in run(running, "collections", "set", array, code=2)
+
+
+def test_a_fleet_says_how_it_is_collected(running: Up, tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yaml"
+    lines = [
+        "storages:",
+        "- name: barn",
+        "  vendor: fake_storage",
+        "  model: fake_driver",
+        "  rest: {host: 127.0.0.61, port: 443, username: u, passwordFrom: {env: FLEET_PASSWORD}}",
+        '  extra_attributes: {volumes: "1", pools: "1", disks: "1"}',
+    ]
+
+    def apply(collection: str, command: str = "apply", code: int = 0) -> str:
+        file.write_text("\n".join([*lines, f"  collection: {collection}"]))
+        answer = quick("--server", running.grpc, command, "-f", str(file), FLEET_PASSWORD="secret")
+        assert answer.code == code, answer.err
+        return answer.out + answer.err
+
+    def settings() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(run(running, "collections", "show", "barn", "-o", "json"))["settings"]
+        return found
+
+    slow = "{interval: 1min, kind_intervals: {disk: 1h, port: 1800}}"
+    assert "collection.kind_intervals.disk: 3600s" in apply(slow)
+    assert settings() == {"interval": "60s", "kind_intervals": {"disk": 3600, "port": 1800}}
+    assert "Nothing to do" in apply(slow)
+    assert "collection.kind_intervals.port: 1800s -> -" in apply("{kindIntervals: {disk: 1h}}", "diff", 6)
+    apply("{kindIntervals: {disk: 1h}, enabled: false}")
+    assert settings() == {"interval": "60s", "kind_intervals": {"disk": 3600}, "off": True}
+    apply("{interval: 0, kind_intervals: {}, enabled: true}")
+    assert settings() == {"kind_intervals": {}, "off": False}
+    assert "Nothing to do" in apply("{interval: 0, kind_intervals: {}, enabled: true}")
+    assert "storages[1].collection.interval: must be 10 s" in apply("{interval: 1s}", code=2)
+    assert "storages[1].collection.speed: is unknown" in apply("{speed: 1s}", code=2)
+    assert "No kind of this name has metrics" in apply("{kind_intervals: {disc: 1h}}", code=1)
 
 
 def test_forecasts_are_printed(running: Up, array: str) -> None:

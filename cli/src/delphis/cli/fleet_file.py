@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from delphis.cli import documents
+from delphis.cli import documents, fleet_collection
 from delphis.cli.documents import Reader
 from delphis.inventory.v1 import inventory_pb2
+from delphis.telemetry.v1 import telemetry_pb2
 from delphis.type.v1 import storage_pb2
 
 FLEET_LABEL = "delphis.dev/fleet"
 """On each storage that a file owns: the name of its fleet."""
 
 _NOT_HERE = ("request_id", "validate_only", "storage_name")
-_OWN_KEYS = ("name", "pause")
+_OWN_KEYS = ("name", "pause", "collection")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,10 @@ class Wanted:
     has_labels: bool
     has_pause: bool
     pause: storage_pb2.Pause | None
+    collection: telemetry_pb2.CollectionSettings | None
+    """How its metrics shall be collected."""
+    names_kinds: bool
+    """The times of all its kinds are given."""
     referred: frozenset[str]
     """Attributes of the driver that are given by reference."""
     content: Mapping[str, Any]
@@ -93,6 +98,7 @@ def _wanted(reader: Reader, item: Any, place: str, fleet: str | None) -> Wanted:
     wanted_pause = None
     if pause not in (None, False):
         wanted_pause = reader.fill(storage_pb2.Pause(), {} if pause is True else pause, f"{place}.pause")
+    collection = content.get("collection")
     referred = content.get("extraAttributesFrom") or content.get("extra_attributes_from") or {}
     return Wanted(
         name=name,
@@ -100,6 +106,8 @@ def _wanted(reader: Reader, item: Any, place: str, fleet: str | None) -> Wanted:
         has_labels="labels" in content,
         has_pause="pause" in content,
         pause=wanted_pause,
+        collection=None if collection is None else fleet_collection.read(reader, collection, f"{place}.collection"),
+        names_kinds=fleet_collection.names_kinds(collection),
         referred=frozenset(referred),
         content=content,
         place=place,

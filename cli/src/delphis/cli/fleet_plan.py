@@ -9,13 +9,14 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from delphis.cli import cells, registration
+from delphis.cli import cells, fleet_collection, registration
 from delphis.cli.connection import Connection, pages
 from delphis.cli.failures import Failure
 from delphis.cli.fleet_file import FLEET_LABEL, Fleet, Wanted
 from delphis.cli.names import all_storages, inventory, name_of
 from delphis.inventory.v1 import inventory_pb2
 from delphis.registry.v1 import registry_pb2, registry_pb2_grpc
+from delphis.telemetry.v1 import telemetry_pb2, telemetry_pb2_grpc
 from delphis.type.v1 import access_pb2, storage_pb2
 
 LOGIN_TIMEOUT = 95.0  # seconds
@@ -44,6 +45,7 @@ class Step:
     storage_id: str = ""
     differences: list[Difference] = field(default_factory=list)
     settings: inventory_pb2.UpdateStorageRequest | None = None
+    collection: telemetry_pb2.UpdateCollectionRequest | None = None
     access: bool = False
     """Whether the access info is sent."""
     wanted: Wanted | None = None
@@ -66,10 +68,12 @@ class Known:
     access: Mapping[str, access_pb2.AccessInfo]
     plain_keys: Mapping[tuple[str, str], frozenset[str]]
     secret_keys: Mapping[tuple[str, str], frozenset[str]]
+    collections: Mapping[str, telemetry_pb2.CollectionSettings]
 
 
-def look(connection: Connection) -> Known:
-    """Reads what the plan needs: storages, access infos without secrets, and what drivers declare."""
+def look(connection: Connection, fleet: Fleet) -> Known:
+    """Reads what the plan needs: storages, access infos without secrets, what drivers declare, and how metrics are
+    collected, where the file says anything of that."""
     request = inventory_pb2.ListAccessInfosRequest()
     infos: Any = pages(connection, inventory(connection).ListAccessInfos, request, "access_infos")
     access = {info.storage_id: info for page, _ in infos for info in page}
@@ -83,7 +87,20 @@ def look(connection: Connection) -> Known:
                 key = (pair.vendor, pair.model)
                 plain[key] = frozenset(each.path.removeprefix(_EXTRA) for each in declared if each.plain)
                 secret[key] = frozenset(each.path.removeprefix(_EXTRA) for each in declared if not each.plain)
-    return Known(storages=list(all_storages(connection)), access=access, plain_keys=plain, secret_keys=secret)
+    return Known(
+        storages=list(all_storages(connection)),
+        access=access,
+        plain_keys=plain,
+        secret_keys=secret,
+        collections=_collections(connection) if any(each.collection for each in fleet.storages) else {},
+    )
+
+
+def _collections(connection: Connection) -> dict[str, telemetry_pb2.CollectionSettings]:
+    stub = telemetry_pb2_grpc.CollectionServiceStub(connection.channel)
+    request = telemetry_pb2.ListCollectionStatusesRequest()
+    statuses: Any = pages(connection, stub.ListCollectionStatuses, request, "collections")
+    return {status.storage_id: status.settings for page, _ in statuses for status in page}
 
 
 def plan(fleet: Fleet, known: Known, *, prune: bool, resend_secrets: bool) -> list[Step]:
@@ -111,6 +128,7 @@ def _step(fleet: Fleet, wanted: Wanted, known: Known, *, resend_secrets: bool) -
         step = Step(action="register", name=wanted.name, wanted=wanted)
         step.differences = [Difference(name, None, value) for name, value in _registered(wanted)]
         step.settings = _pause(wanted, None, step)
+        step.collection = _collection(wanted, None, step)
         return step
     if len(named) > 1:
         ids = ", ".join(storage.id for storage in named)
@@ -129,6 +147,7 @@ def _step(fleet: Fleet, wanted: Wanted, known: Known, *, resend_secrets: bool) -
         step.action = "impossible"
         return step
     step.settings = _settings(wanted, storage, step)
+    step.collection = _collection(wanted, known.collections.get(storage.id), step)
     found = _access(wanted, known.access.get(storage.id), known.plain_keys.get(pair, frozenset()))
     if not found and resend_secrets:
         found = [Difference("secrets", "not known", "sent again")]
@@ -165,6 +184,20 @@ def _settings(wanted: Wanted, storage: storage_pb2.Storage, step: Step) -> inven
     if pause := _pause(wanted, storage.pause if storage.HasField("pause") else None, step):
         request.MergeFrom(pause)
     return request if request.update_mask.paths else None
+
+
+def _collection(
+    wanted: Wanted, current: telemetry_pb2.CollectionSettings | None, step: Step
+) -> telemetry_pb2.UpdateCollectionRequest | None:
+    if wanted.collection is None:
+        return None
+    current = current or telemetry_pb2.CollectionSettings()
+    found = fleet_collection.differences(wanted.collection, current, all_kinds=wanted.names_kinds)
+    step.differences += [Difference(name, old, new) for name, old, new in found]
+    request = fleet_collection.change(wanted.collection, current, all_kinds=wanted.names_kinds)
+    if request is not None:
+        request.storage_id = step.storage_id
+    return request
 
 
 def _pause(wanted: Wanted, current: storage_pb2.Pause | None, step: Step) -> inventory_pb2.UpdateStorageRequest | None:
@@ -268,6 +301,7 @@ def _register(connection: Connection, step: Step) -> None:
     if step.settings is not None:
         step.settings.storage_id = stored.id
         connection.call(inventory(connection).UpdateStorage, step.settings)
+    _set_collection(connection, step)
 
 
 def _update(connection: Connection, step: Step) -> None:
@@ -285,3 +319,11 @@ def _update(connection: Connection, step: Step) -> None:
         connection.call(stub.UpdateAccessInfo, request, timeout=timeout)
     if step.settings is not None:
         connection.call(stub.UpdateStorage, step.settings)
+    _set_collection(connection, step)
+
+
+def _set_collection(connection: Connection, step: Step) -> None:
+    if step.collection is not None:
+        step.collection.storage_id = step.storage_id
+        stub = telemetry_pb2_grpc.CollectionServiceStub(connection.channel)
+        connection.call(stub.UpdateCollection, step.collection)

@@ -65,7 +65,7 @@ def apply(settings: Settings, file: IO[str], prune: bool, resend_secrets: bool, 
     """
     fleet = checked(settings, file, prune=prune)
     with connected(settings) as connection:
-        steps = fleet_plan.plan(fleet, fleet_plan.look(connection), prune=prune, resend_secrets=resend_secrets)
+        steps = fleet_plan.plan(fleet, fleet_plan.look(connection, fleet), prune=prune, resend_secrets=resend_secrets)
         if not dry_run:
             fleet_plan.read_secrets(fleet, steps)
             ask(steps, yes=yes)
@@ -82,7 +82,7 @@ def diff(settings: Settings, file: IO[str], prune: bool, resend_secrets: bool) -
     """Say how the registered storages differ from a file. Ends with 0 where they don't, with 6 where they do."""
     fleet = checked(settings, file, prune=prune)
     with connected(settings) as connection:
-        steps = fleet_plan.plan(fleet, fleet_plan.look(connection), prune=prune, resend_secrets=resend_secrets)
+        steps = fleet_plan.plan(fleet, fleet_plan.look(connection, fleet), prune=prune, resend_secrets=resend_secrets)
     tell(settings, fleet.name, steps, done=False)
     if any(step.problem for step in steps):
         raise click.exceptions.Exit(REFUSED)
