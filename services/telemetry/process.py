@@ -33,6 +33,7 @@ from services.telemetry.api.metric_service import MetricService
 from services.telemetry.api.sink_service import SinkService
 from services.telemetry.collection.collector import Collector
 from services.telemetry.exposition.latest import Latest
+from services.telemetry.exposition.recall import recall
 from services.telemetry.forecast import days
 from services.telemetry.forecast.forecasts import Forecasts
 from services.telemetry.history import recorder
@@ -117,6 +118,8 @@ async def _parts(
     keeper = Keeper(store, written, collector, took=took, changed=forecasts.changed)
     await collector.start()
     stack.push_async_callback(collector.stop)
+    recalling = asyncio.create_task(recall(store, fleet, collector, latest), name="newest values recalled")
+    stack.push_async_callback(_ended, recalling)
     follower = Follower(core, fleet, keeper.keep)
     follower.start()
     stack.push_async_callback(follower.stop)

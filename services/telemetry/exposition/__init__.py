@@ -1,5 +1,5 @@
 """`/metrics`: the newest value of each series, as Prometheus reads it.
 
-- `latest`: the newest values
+- `latest`: the newest values; `recall`: them after a start, from the history
 - `text`: them, written
 """
