@@ -13,15 +13,19 @@ from schemathesis import GenerationMode
 
 from tests.acceptance.test_tokens import bearer, make_token
 from tests.openapi.fuzzing import Fuzzer
-from tests.support.up import Up, up
+from tests.support.up import Up, up, wait_for
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """With an array that has one of everything."""
-    with up(tmp_path_factory.mktemp("openapi")) as found:
-        storage = found.register(volumes="20")
+    """With an array that has one of everything, and measured it."""
+    with up(tmp_path_factory.mktemp("openapi"), telemetry=True) as found:
+        storage = found.register(volumes="20", perf_interval_s="60")
         found.wait_synced(storage["id"])
+        sink = {"name": "nobody", "remote_write": {"url": "http://127.0.0.1:1/"}, "paused": True}
+        wait_for("telemetry", lambda: found.ask("POST", "/v1/metric-sinks", sink).status == 201, 60)
+        asked = {"kind": "volume", "metrics": ["iops"]}
+        wait_for("points", lambda: found.ask("POST", "/v1/metrics:query", asked).json.get("series"), 60)
         yield found
 
 
