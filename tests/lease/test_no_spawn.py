@@ -27,6 +27,7 @@ def children(pid: int) -> list[str]:
     return [Path(f"/proc/{child}/cmdline").read_text(encoding="utf-8") for child in started]
 
 
+@pytest.mark.slow
 def test_a_core_without_hosts_of_its_own(tmp_path: Path, arrays: CountingArrays) -> None:
     certs = certificates(tmp_path / "certs")
     core = Core(tmp_path, certs, "--no-spawn")

@@ -188,7 +188,6 @@ def test_a_token_is_replaced_while_the_host_runs(home: Home) -> None:
         lease = wait_for("a lease of the new token", lambda: next(iter(home.core.hosts(rotated[0])), None))
         wait_for("a renewal", lambda: home.core.hosts(rotated[0])[0]["lease_expires_at"] > lease["lease_expires_at"])
         home.core.serving(1, rotated[0])
-        assert not any("no lease" in line for line in host.lines)
         assert host.end(signal.SIGTERM) == 0
     finally:
         if host.process.poll() is None:

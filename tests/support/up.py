@@ -183,8 +183,10 @@ class Up:
         raise AssertionError(f"no {name} process")
 
     def wait_traps(self) -> str:
-        """Where traps are taken, as soon as the alerts process of `up` is ready: HOST:PORT."""
-        return self._find(r"^  traps\s+(\S+)").rstrip(",")
+        """Where traps are taken, as soon as the alerts process of `up` answers: HOST:PORT."""
+        found = self._find(r"^  traps\s+(\S+)").rstrip(",")
+        wait_for("alerts", lambda: self.ask("GET", "/v1/alert-settings").status != 503)
+        return found
 
     def host_pids(self, driver: str = "") -> list[int]:
         """Process ids of the driver hosts, by the driver's name on their command line."""
