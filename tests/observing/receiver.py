@@ -81,6 +81,15 @@ class Receiver:
             found.insert(0, wait_for(f"span {parent_id}", partial(self._span, parent_id), 60))
         return found
 
+    def beneath(self, parent_id: str, trace_id: str) -> Seen:
+        """The first span of a trace beneath another one, once it is there."""
+
+        def found() -> Seen | None:
+            mine = [span for span in list(self.spans) if span.trace_id == trace_id]
+            return next((span for span in mine if span.parent_id == parent_id), None)
+
+        return wait_for(f"span beneath {parent_id} of {trace_id}", found, 60)
+
     def _span(self, span_id: str) -> Seen | None:
         return next((span for span in list(self.spans) if span.span_id == span_id), None)
 

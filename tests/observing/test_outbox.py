@@ -99,7 +99,7 @@ async def test_what_waits_is_sent_at_the_end(endpoint: pytest.MonkeyPatch) -> No
         ({}, False),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4318"}, True),
         ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://x:4318/v1/traces"}, True),
-        ({"OTEL_TRACES_EXPORTER": "otlp"}, True),
+        ({"OTEL_TRACES_EXPORTER": "console, otlp"}, True),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4318", "OTEL_TRACES_EXPORTER": "none"}, False),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4318", "OTEL_SDK_DISABLED": "true"}, False),
     ],
@@ -110,10 +110,19 @@ def test_the_environment_decides(environment: dict[str, str], on: bool) -> None:
     assert told == ({**environment, "OTEL_SERVICE_NAME": "prod-driver-host"} if on else {})
 
 
-def test_another_protocol_is_refused_and_told(endpoint: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("EXPORTER_OTLP_PROTOCOL", "grpc", "the protocol is grpc, and only http/protobuf is spoken"),
+        ("PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "none", "what OTEL_* says can't be used"),
+    ],
+)
+def test_settings_that_can_not_be_used_are_told_and_keep_nothing_from_working(
+    endpoint: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, value: str, why: str
+) -> None:
     endpoint.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317")
-    endpoint.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    endpoint.setenv(f"OTEL_{name}", value)
     with caplog.at_level(logging.ERROR):
         spans.start("delphis-test", "1")
     assert spans.tracer is None
-    assert "only http/protobuf is spoken" in caplog.text
+    assert f"no traces are sent: {why}" in caplog.text

@@ -17,20 +17,26 @@ import pytest
 from delphis.driver.v1 import storage_driver_pb2 as driver_pb
 from delphis.driver.v1 import storage_driver_pb2_grpc
 from delphis.tracing import spans
+from delphis.tracing.scope import Scope, current, trace_of, within
 from gateway.gateway import Gateway, GatewaySettings
 from gateway.server import serve
 from services.app.logs import JsonFormatter
 from services.calls.grpc_server import PipelineHandler
-from services.calls.invoker import LocalInvoker
+from services.calls.invoker import ChannelInvoker, LocalInvoker
+from services.calls.method import Call, MethodTable
+from services.calls.pipeline import AnonymousAdmin, Ingress, Pipeline
 from services.calls.reflection import Reflection
+from services.relay.relay import Relay
 from tests.inventory.core import PASSWORD, Core, core
 from tests.observing.receiver import FIRST, Receiver, Seen, receiver
+from tests.relay.far import ALERTS, SERVICES, TOKEN, Far
 
 DRIVERS = Path(__file__).parent / "drivers"
 DRIVER = "delphis.driver.v1.StorageDriver/"
 INVENTORY = "delphis.inventory.v1.InventoryService/"
 OTHERS = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = {"traceparent": f"00-{OTHERS}-00f067aa0ba902b7-01", "tracestate": "congo=t61rcWkgMzE"}
+FAR = {"parent": f"00-{OTHERS[::-1]}-00f067aa0ba902b7-01"}
 STORAGE = {
     "vendor": "talker",
     "model": "box",
@@ -179,9 +185,9 @@ async def test_one_trace_from_rest_through_the_router_to_the_driver(traces: Rece
     await stub.GetStorage(
         driver_pb.GetStorageRequest(target=target), metadata=(("traceparent", f"00-{direct}-00f067aa0ba902b7-01"),)
     )
-    last = await asyncio.to_thread(traces.named, "driver get_storage", trace_id=direct)
-    served = [span for span in traces.spans if span.trace_id == direct and span.parent_id == "00f067aa0ba902b7"]
-    assert [(span.service, span.name) for span in served] == [("delphis-core", f"{DRIVER}GetStorage")]
+    served = await asyncio.to_thread(traces.beneath, "00f067aa0ba902b7", direct)
+    assert shown([served]) == [("core", f"{DRIVER}GetStorage")]
+    assert (await asyncio.to_thread(traces.named, "driver get_storage", trace_id=direct)).service.endswith("host")
 
     # What a caller does not want recorded isn't; what is no trace context begins another trace.
     await stub.GetStorage(
@@ -224,6 +230,11 @@ async def test_without_spans_a_trace_is_handed_on_and_the_log_has_all_ids(runnin
         "trace_id": OTHERS,
         **about,
     }
+    # As a gateway in a process of its own calls.
+    asked = driver_pb.GetCapabilitiesRequest(target=driver_pb.Target(storage_id=storage["id"])).SerializeToString()
+    ingress = Ingress(None, "req-hop", 60.0, "test", trace=trace_of(**FAR))
+    await ChannelInvoker(running.channel).unary(f"/{DRIVER}GetCapabilities", asked, ingress)
+    assert (await running.wait_logged("saying what there is", request_id="req-hop"))["trace_id"] == OTHERS[::-1]
     reading = await running.wait_logged("reading the array", request_id="req-first", **about)
     assert (reading["level"], reading["source"]) == ("warning", "delphis.driver")
     wrong = await running.wait_logged("it went wrong", request_id="req-mine", **about)
@@ -240,3 +251,25 @@ async def test_without_spans_a_trace_is_handed_on_and_the_log_has_all_ids(runnin
         assert "request_id" not in line
     assert synced["storage_id"] == storage["id"]
     assert PASSWORD not in running.text()
+
+
+async def test_a_relayed_call_is_a_part_of_its_callers_trace(tmp_path: Path) -> None:
+    far = Far(tmp_path)
+    seen_there: list[Scope] = []
+
+    async def look(body: bytes, call: Call) -> bytes:
+        seen_there.append(current())
+        return body
+
+    far.unary = look
+    await far.start()
+    relay = Relay("alerts", grpc.aio.insecure_channel(far.address), TOKEN)
+    try:
+        pipeline = Pipeline(MethodTable(relay.methods(SERVICES)), AnonymousAdmin())
+        with within(request_id="req-relayed", trace=trace_of(**FAR)):
+            ingress = Ingress(None, "req-relayed", 60.0, "test", trace=current().trace)
+            assert (await pipeline.unary(f"{ALERTS}/GetAlert", b"", ingress)).body == b""
+    finally:
+        await relay.close()
+        await far.vanish()
+    assert [(one.request_id, one.trace) for one in seen_there] == [("req-relayed", trace_of(**FAR))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_traces_cross_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             running.wait_synced(running.register(101, perf_interval_s="1")["id"])
             traced(running, traces)
             for process in PROCESSES:
-                wait_for("spans", lambda name=process: one(running, "delphis_spans_sent_total", process=name) > 0, 60)
+                wait_for("spans", partial(one, running, "delphis_spans_sent_total", process=process), 60)
             assert b"secret-9c1f" not in b"".join(traces.bodies)
             traces.close()
             before = {name: one(running, "delphis_spans_lost_total", process=name) for name in PROCESSES}

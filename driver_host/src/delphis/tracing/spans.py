@@ -51,8 +51,8 @@ def wanted(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether the environment names a receiver of OTLP, or asks for one by `OTEL_TRACES_EXPORTER=otlp`."""
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return False
-    exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip().lower()
-    return exporter == "otlp" or (not exporter and any(environment.get(name) for name in _ENDPOINTS))
+    exporters = [name.strip().lower() for name in environment.get("OTEL_TRACES_EXPORTER", "").split(",")]
+    return "otlp" in exporters or (exporters == [""] and any(environment.get(name) for name in _ENDPOINTS))
 
 
 def for_hosts(environment: Mapping[str, str]) -> dict[str, str]:
@@ -79,10 +79,14 @@ def start(service: str, version: str, **about: str) -> None:
         return
     try:
         from delphis.tracing.exporting import Tracer
+
+        tracer = Tracer(service, version, about)
     except ImportError as error:
         log.error("no traces are sent: %s. Install delphis-driver-sdk[tracing]", error)
         return
-    tracer = Tracer(service, version, about)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with its settings, all else goes on
+        log.error("no traces are sent: what OTEL_* says can't be used: %s", error)
+        return
     log.info("traces are sent to %s", tracer.endpoint)
 
 
