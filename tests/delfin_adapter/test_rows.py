@@ -45,7 +45,7 @@ def read(rows: list[dict[str, Any]], *, alone: bool) -> tuple[list[Volume], list
     return found, sorted(warning.message for warning in context.warnings)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.data())
 def test_columns_say_what_rows_say(data: st.DataObject) -> None:
     keys = data.draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, unique=True))

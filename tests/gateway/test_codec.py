@@ -80,7 +80,7 @@ def test_every_message_of_the_contract() -> None:
         assert decoded(descriptor, DELFIN, encoded_text(message, DELFIN)) == message, descriptor.full_name
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(st.data())
 def test_encoding(data: st.DataObject) -> None:
     message = data.draw(messages(data.draw(st.sampled_from(CONTRACT))))
@@ -89,7 +89,7 @@ def test_encoding(data: st.DataObject) -> None:
     assert encoded(message, STANDARD) == oracle(message, delfin=False, int64_text=True)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(st.data())
 def test_decoding(data: st.DataObject) -> None:
     message = data.draw(messages(data.draw(st.sampled_from(CONTRACT))))
@@ -99,7 +99,7 @@ def test_decoding(data: st.DataObject) -> None:
     assert decoded(message.DESCRIPTOR, STANDARD, by_proto_names) == message
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(st.data())
 def test_round_trip(data: st.DataObject) -> None:
     """What we answer we also read, but for what null can't say: an enum that is set to "not set"."""
@@ -154,7 +154,7 @@ def near_misses(draw: st.DrawFn, descriptor: Descriptor) -> Any:
     return found
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(st.data())
 def test_anything_else_is_refused_with_a_name(data: st.DataObject) -> None:
     descriptor = data.draw(st.sampled_from(CONTRACT))
@@ -166,7 +166,7 @@ def test_anything_else_is_refused_with_a_name(data: st.DataObject) -> None:
             error.status().SerializeToString()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(st.data())
 def test_the_fast_reader_takes_what_the_strict_one_takes(data: st.DataObject) -> None:
     """Also what is nearly right: objects with one thing in them changed."""
@@ -240,7 +240,7 @@ def test_most_is_read_fast(monkeypatch: pytest.MonkeyPatch) -> None:
             assert again == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_texts_are_read_as_the_strict_parser_reads_them(data: st.DataObject) -> None:
     """The same value; and a name given twice is found, however it is written."""
@@ -315,7 +315,7 @@ def test_integers_that_are_too_large(number: int) -> None:
             decoded(block_pb2.Volume.DESCRIPTOR, dialect, f'{{"{key}": {number}}}'.encode())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes(data: bytes) -> None:
     error = refusal(lambda: jsontext.parse(data))

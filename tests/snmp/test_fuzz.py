@@ -29,7 +29,7 @@ from tests.snmp.oracle import EVERY_TYPE, V3
 NOW = 1_800_000_000.0
 V1_TYPES = [bound for bound in EVERY_TYPE if bound[1] != ber.COUNTER64]
 ENGINE = b"\x80fuzzed-engine"
-FUZZED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+FUZZED = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 SEEDS = (
     oracle.v2c_message(),

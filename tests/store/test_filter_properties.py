@@ -36,7 +36,7 @@ from tests.store.resources import array_of
 from tests.sync.arrays import number_of
 
 VOLUME = KINDS["volume"]
-QUICK = settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 TEXTS = [
     "",
     "a",
