@@ -106,7 +106,8 @@ class Acceptance:
         self._like: dict[tuple[str, tuple[str, ...], int, int], list[Window]] = {}
         self._series: Counter[str] = Counter()
         self._told: dict[tuple[str, tuple[str, ...]], dict[str, int]] = {}
-        self._values = 0
+        self.values = 0
+        """So many were taken."""
         self.overflowed = False
         """There were more values than can be taken at once."""
 
@@ -130,11 +131,11 @@ class Acceptance:
         if self._series[window.kind] > MAX_SERIES:
             self._refuse("too_many_series", window, None)
             return
-        if self._values + window.values.size > MAX_VALUES:
+        if self.values + window.values.size > MAX_VALUES:
             self.overflowed = True
             self._refuse("too_many_values", window, None)
             return
-        self._values += window.values.size
+        self.values += window.values.size
         told.update(dict.fromkeys(window.native_ids, window.last + 1))
         key = (window.kind, window.metrics, window.step, window.begin % window.step)
         self._like.setdefault(key, []).append(window)

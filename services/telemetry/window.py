@@ -78,20 +78,20 @@ def joined(windows: Sequence[Window]) -> list[Window]:
     first = windows[0]
     if len(windows) == 1:
         return [first]
+    if all(window.begin == first.begin and window.steps == first.steps for window in windows):
+        values = np.concatenate([window.values for window in windows], axis=2)
+        return [Window(first.kind, tuple(_ids(windows)), first.metrics, first.begin, first.step, values)]
     places = {native_id: place for place, native_id in enumerate(dict.fromkeys(_ids(windows)))}
     begin, last = min(window.begin for window in windows), max(window.last for window in windows)
     shape = ((last - begin) // first.step + 1, len(first.metrics), len(places))
     size = sum(window.values.size for window in windows)
     if math.prod(shape) > size * _MOST_EMPTY:
         return list(windows)
-    if math.prod(shape) == size and all(window.steps == shape[0] for window in windows):
-        values = np.concatenate([window.values for window in windows], axis=2)
-    else:
-        values = np.full(shape, np.nan)
-        for window in windows:
-            row = (window.begin - begin) // first.step
-            columns = [places[native_id] for native_id in window.native_ids]
-            values[row : row + window.steps, :, columns] = window.values
+    values = np.full(shape, np.nan)
+    for window in windows:
+        row = (window.begin - begin) // first.step
+        columns = [places[native_id] for native_id in window.native_ids]
+        values[row : row + window.steps, :, columns] = window.values
     return [Window(first.kind, tuple(places), first.metrics, begin, first.step, values)]
 
 

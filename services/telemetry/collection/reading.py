@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ from services.telemetry.window import Window
 
 MAX_WARNINGS = 20
 MAX_WARNING = 1_000
+LARGE = 100_000
+"""Values that are put together in a thread: no other array waits for that."""
 _UNABLE = frozenset({"STORAGE_CAPABILITY_NOT_SUPPORTED", "PROTOCOL_TOO_OLD"})
 
 
@@ -73,5 +76,7 @@ async def read_points(
         room = MAX_WARNINGS - len(reading.warnings)
         reading.warnings.extend(warning.message[:MAX_WARNING] for warning in answer.warnings[:room])
         reading.complete = answer.complete
-    reading.windows, reading.overflowed = taking.windows(), taking.overflowed
+    large = taking.values > LARGE
+    reading.windows = await asyncio.to_thread(taking.windows) if large else taking.windows()
+    reading.overflowed = taking.overflowed
     return reading
