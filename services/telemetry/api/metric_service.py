@@ -83,12 +83,7 @@ class MetricService:
         asked = question(request, now=times.now() // 1000, kinds=self._queries.kinds)
         only = {(await require(self._fleet, storage_id)).id for storage_id in sorted(asked.storage_ids)}
         storages = self._wanted(asked, only)
-        answered = await self._queries.answer(
-            asked,
-            [storage.id for storage in storages],
-            interval=max((self._interval(storage, asked.kind) for storage in storages), default=0),
-            resources=self._known,
-        )
+        answered = await self._queries.answer(asked, [storage.id for storage in storages], resources=self._known)
         response = pb.QueryMetricsResponse(
             source=answered.source, warnings=[*answered.warnings, *self._late(storages, asked)][:MAX_WARNINGS]
         )
@@ -99,10 +94,6 @@ class MetricService:
         for one in answered.series:
             self._show(one, asked.kind, response.series.add())
         return response
-
-    def _interval(self, storage: Storage, kind: str) -> int:
-        pace = paces(self._collector.known(storage.id)).get(kind)
-        return pace.interval if pace is not None else 0
 
     def _known(self, storage_id: str) -> tuple[str, ...]:
         """The volumes that the newest window has."""

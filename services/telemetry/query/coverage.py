@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.telemetry.collection.plan import LONGEST_WINDOW
 from services.telemetry.history.recorder import KINDS
 from services.telemetry.history.slots import KEPT_MILLISECONDS
 from services.telemetry.query.question import Question
@@ -26,26 +25,16 @@ class Coverage:
     """What it does not have of any resource."""
 
 
-def coverage(question: Question, *, now: int, elsewhere: bool, interval: int) -> Coverage:
-    """Who has what of a question.
-
-    Args:
-        question: It.
-        now: The time.
-        elsewhere: Whether there is another database.
-        interval: The longest time between two collections. The history forgets windows, not samples: what is nearly a
-            day old may be gone already.
-    """
+def coverage(question: Question, *, now: int, elsewhere: bool) -> Coverage:
+    """Who has what of a question; `elsewhere`: there is another database."""
     begin, end = question.begin, question.end
     if question.kind not in KINDS:
         return Coverage(None, (begin, end))
     oldest = now - KEPT_MILLISECONDS
     if begin >= oldest - SLACK:
         return Coverage((begin, end), None)
-    if elsewhere:
-        oldest = min(oldest + max(LONGEST_WINDOW, interval), now)
-        if question.step:  # a step is wholly of one or the other
-            oldest += -oldest % question.step
+    if elsewhere and question.step:  # a step is wholly of one or the other
+        oldest += -oldest % question.step
     if end <= oldest:
         return Coverage(None, (begin, end))
     return Coverage((oldest, end), (begin, oldest))

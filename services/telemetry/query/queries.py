@@ -92,14 +92,9 @@ class Queries:
             return KINDS
         return frozenset(kind for metric in metrics.catalogue().values() for kind in metric.kinds)
 
-    async def answer(
-        self, question: Question, storage_ids: Sequence[str], *, interval: int, resources: Resources
-    ) -> Answered:
-        """The answer; CallError QUERY_TOO_BROAD, or METRIC_SOURCE_UNAVAILABLE where nobody has any of it.
-
-        `interval`: the longest time between two collections of these storages.
-        """
-        covered = coverage(question, now=times.now() // 1000, elsewhere=self._database is not None, interval=interval)
+    async def answer(self, question: Question, storage_ids: Sequence[str], *, resources: Resources) -> Answered:
+        """The answer; CallError QUERY_TOO_BROAD, or METRIC_SOURCE_UNAVAILABLE where nobody has any of it."""
+        covered = coverage(question, now=times.now() // 1000, elsewhere=self._database is not None)
         plan = _Plan(covered, await self._beyond(question, storage_ids, covered, resources))
         parts = [Part(_HISTORY, covered.own)] if covered.own is not None else []
         asked = plan.spans() if storage_ids else []

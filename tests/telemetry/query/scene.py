@@ -55,7 +55,7 @@ class Scene:
     async def ask(self, asked: Question, storages: Sequence[str] = (ONE, TWO)) -> Answered:
         """What the day and the database answer together."""
         return await self.queries.answer(
-            asked, storages, interval=STEP, resources=lambda _: IDS["volume"] if asked.kind == "volume" else ()
+            asked, storages, resources=lambda _: IDS["volume"] if asked.kind == "volume" else ()
         )
 
     def question(self, begin: int, end: int, **fields: object) -> Question:
