@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Set
+from itertools import chain, islice
 
 from google.api import httpbody_pb2
 
@@ -18,6 +19,7 @@ from services.telemetry.api.forecasts import ForecastList
 from services.telemetry.api.storages import require
 from services.telemetry.collection.announced import paces
 from services.telemetry.collection.collector import Collector
+from services.telemetry.collection.records import gaps_of
 from services.telemetry.exposition.latest import Latest, Names, Newest
 from services.telemetry.exposition.text import Array, write
 from services.telemetry.query.answering import Series
@@ -85,7 +87,8 @@ class MetricService:
         storages = self._wanted(asked, only)
         answered = await self._queries.answer(asked, [storage.id for storage in storages], resources=self._known)
         response = pb.QueryMetricsResponse(
-            source=answered.source, warnings=[*answered.warnings, *self._late(storages, asked)][:MAX_WARNINGS]
+            source=answered.source,
+            warnings=islice(chain(answered.warnings, self._missing(storages, asked)), MAX_WARNINGS),
         )
         for part in answered.parts:
             shown = response.parts.add(source=part.source, beyond_history=part.beyond, problem=part.problem)
@@ -119,14 +122,18 @@ class MetricService:
         shown.times.extend(one.times.tolist())
         shown.values.extend(one.values.tolist())
 
-    def _late(self, storages: list[Storage], asked: Question) -> list[str]:
-        """Says of which arrays the newest windows are missing."""
-        warnings: list[str] = []
+    def _missing(self, storages: list[Storage], asked: Question) -> Iterator[str]:
+        """Says of which arrays the newest windows are missing, and which are lost."""
         for storage in storages:
             state = self._collector.known(storage.id).kinds.get(asked.kind)
-            if state is not None and state.failures:
-                warnings.append(f"{storage.name}: its last {state.failures} collections failed: {state.error_msg}")
-        return warnings[:MAX_WARNINGS]
+            if state is None:
+                continue
+            if state.failures:
+                yield f"{storage.name}: its last {state.failures} collections failed: {state.error_msg}"
+            for gap in gaps_of(state):
+                if gap.begin_time.ToMilliseconds() < asked.end and gap.end_time.ToMilliseconds() > asked.begin:
+                    span = f"from {gap.begin_time.ToJsonString()} to {gap.end_time.ToJsonString()}"
+                    yield f"{storage.name}: nothing {span}: {gap.reason}"
 
     async def _export(self, request: pb.ExportMetricsRequest, _: Call) -> AsyncIterator[httpbody_pb2.HttpBody]:
         arrays = {
