@@ -96,6 +96,10 @@ class MetricServiceServicer(object):
         or as OpenMetrics where the header `Accept` asks for it.
 
         Values older than two intervals of their array are left out.
+
+        | condition | code | reason | what the caller does |
+        |---|---|---|---|
+        | no storage has one of the ids | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -65,6 +65,10 @@ class MetricServiceStub:
     or as OpenMetrics where the header `Accept` asks for it.
 
     Values older than two intervals of their array are left out.
+
+    | condition | code | reason | what the caller does |
+    |---|---|---|---|
+    | no storage has one of the ids | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     """
     ListForecasts: _grpc.UnaryUnaryMultiCallable[_telemetry_pb2.ListForecastsRequest, _telemetry_pb2.ListForecastsResponse]
     """Tells when pools and arrays will be full, soonest first. What the newest sync no
@@ -106,6 +110,10 @@ class MetricServiceAsyncStub(MetricServiceStub):
     or as OpenMetrics where the header `Accept` asks for it.
 
     Values older than two intervals of their array are left out.
+
+    | condition | code | reason | what the caller does |
+    |---|---|---|---|
+    | no storage has one of the ids | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
     """
     ListForecasts: _aio.UnaryUnaryMultiCallable[_telemetry_pb2.ListForecastsRequest, _telemetry_pb2.ListForecastsResponse]  # type: ignore[assignment]
     """Tells when pools and arrays will be full, soonest first. What the newest sync no
@@ -162,6 +170,10 @@ class MetricServiceServicer(metaclass=_abc_1.ABCMeta):
         or as OpenMetrics where the header `Accept` asks for it.
 
         Values older than two intervals of their array are left out.
+
+        | condition | code | reason | what the caller does |
+        |---|---|---|---|
+        | no storage has one of the ids | NOT_FOUND | STORAGE_NOT_FOUND | lists the storages |
         """
 
     @_abc_1.abstractmethod
