@@ -103,6 +103,7 @@ def test_when_it_is_set(caplog: pytest.LogCaptureFixture) -> None:
     assert min(dam.kept.values()) == 1 / 4096
 
 
+@pytest.mark.slow
 async def test_a_flood_faster_than_we_read(tmp_path: Path) -> None:
     """It fills the socket; the other source still gets most of its traps through."""
     data = oracle.v2c_message()
