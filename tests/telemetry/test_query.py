@@ -76,6 +76,16 @@ async def test_steps_are_means_and_times_weigh_by_operations(filled: Store) -> N
     }
 
 
+async def test_a_mean_is_plain_where_no_weight_is_known(store: Store) -> None:
+    values = np.array([[[1.0, 5.0]], [[3.0, 6.0]]])
+    window = Window("volume", ("v1", "v2"), ("responseTime",), 0, MINUTE, values)
+    await store.write(lambda connection: Recorder().record(connection, UUID(ONE).bytes, [window]))
+    found = await _ask(store, storages=[ONE], metrics=["responseTime"], step_s=120)
+    assert _shown(found) == {("responseTime", "1", "v1"): [2.0], ("responseTime", "1", "v2"): [5.5]}
+    [together] = await _ask(store, storages=[ONE], metrics=["responseTime"], group_by="storage")
+    assert together.values.tolist() == [3.0, 4.5]
+
+
 async def test_resources_together(filled: Store) -> None:
     found = await _ask(filled, metrics=["iops", "responseTime"], group_by="storage")
     assert _shown(found) == {

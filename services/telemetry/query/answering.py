@@ -129,6 +129,9 @@ def _stepped(grid: Grid, question: Question, metric: Metric) -> tuple[Times, Num
     """Values of one metric by time and resource, and the weights that go with them."""
     values = grid.values[:, grid.metrics.index(metric.name)]
     weights = grid.values[:, grid.metrics.index(metric.weight)] if metric.weight else None
+    if weights is not None:
+        # Of a resource of which no weight is known at all, each value counts alike.
+        weights = np.where(np.isnan(weights).all(axis=0), 1.0, weights)
     if not question.step:
         return grid.times, values, weights
     times, stepped = in_steps(grid.times, values, question.step, metric.over_time, weights)
