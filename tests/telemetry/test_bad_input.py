@@ -187,12 +187,14 @@ async def test_arrays_that_answer_never_late_or_by_halves_delay_no_other(here: S
         "The answer broke off before it was complete.",
     )
     assert await here.seconds(half) == []
+    assert not status.kinds[0].HasField("watermark")
     half.breaks_off = False
     never.silent.set()
     here.at += 60_000
     for box in (half, never):
         await here.go(box, 10)
         await assert_whole(here, box)
+    assert (await here.seconds(half))[0] == half.asked[0][0] // 1000  # what failed first was asked for again
 
 
 async def test_an_array_that_does_not_say_what_it_measures_is_late(here: Scene) -> None:

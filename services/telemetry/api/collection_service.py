@@ -158,7 +158,7 @@ class CollectionService:
     def _show(self, kind: str, state: KindState, interval: int, shown: pb.KindCollection) -> None:
         shown.kind, shown.points, shown.failures = kind, state.points, state.failures
         shown.interval.FromMilliseconds(interval)
-        if state.watermark:
+        if state.watermark and state.last_success_at:
             shown.watermark.FromMilliseconds(state.watermark)
         if state.last_success_at:
             shown.last_success_at.FromMicroseconds(state.last_success_at)

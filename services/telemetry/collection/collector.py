@@ -168,6 +168,9 @@ class Collector:
             state = collection.kinds[kind] = state.set_back(now)
         if state.failed_at // 1000 > now + CLOCK_SKEW:
             state = collection.kinds[kind] = replace(state, failed_at=now * 1000, failing_since=now * 1000)
+        if state.failures and not state.watermark:  # what failed first is asked for again, with what came after it
+            watermark = plan.first_window(pace, state.failing_since // 1000)
+            state = collection.kinds[kind] = replace(state, watermark=watermark)
         return state
 
     def _due(self, storage: Storage, pace: Pace, state: KindState) -> int:

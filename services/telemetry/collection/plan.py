@@ -127,6 +127,12 @@ def retry_after(failures: int, interval: int) -> int:
     return min(_RETRY_FIRST << min(failures - 1, 10), interval)
 
 
+def first_window(pace: Pace, at: int) -> int:
+    """Where the window begins that is asked for first at a time: what would be the watermark then."""
+    begin = at - at % pace.interval
+    return begin - pace.interval if pace.historic else begin
+
+
 def missed(interval: int, failing_since: int, failed_at: int) -> int:
     """The windows in which it failed, from the first one to the last one in a row."""
     return max(failed_at // interval - failing_since // interval, 0) + 1

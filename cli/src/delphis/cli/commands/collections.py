@@ -88,10 +88,13 @@ def show(settings: Settings, storage: str) -> None:
 
 @collections.command("set")
 @click.argument("storage", metavar="NAME_OR_ID", shell_complete=complete_storage)
-@click.option("--interval", type=click.IntRange(10, 86_400), metavar="SECONDS", help="Time between two collections.")
+@click.option(
+    "--interval", type=click.IntRange(0, 86_400), metavar="SECONDS",
+    help="Time between two collections; 0: the array's own, or 15 minutes.",
+)  # fmt: skip
 @click.option(
     "--kind", "kind_intervals", multiple=True, metavar="KIND=SECONDS",
-    help="Collect this kind less often. May be given several times.",
+    help="Collect this kind less often; 0: as the others. May be given several times.",
 )  # fmt: skip
 @click.option("--on/--off", "on", default=None, help="Collect, or don't.")
 @pass_settings
@@ -142,7 +145,7 @@ def print_status(settings: Settings, status: pb.CollectionStatus) -> None:
     print_fields((name, value) for name, value in shown if value != cells.UNSET)
     click.echo()
     print_table(
-        ("KIND", "EVERY", "UP TO", "POINTS", "FAILURES", "GAPS", "PROBLEM"),
+        ("KIND", "EVERY", "UP TO", "POINTS", "FAILURES", "MISSED", "GAPS", "PROBLEM"),
         [
             [
                 kind.kind,
@@ -150,6 +153,7 @@ def print_status(settings: Settings, status: pb.CollectionStatus) -> None:
                 cells.text(kind, "watermark"),
                 str(kind.points),
                 str(kind.failures),
+                str(kind.missed_windows),
                 str(len(kind.gaps)),
                 kind.error_msg or "-",
             ]
@@ -162,4 +166,13 @@ def print_status(settings: Settings, status: pb.CollectionStatus) -> None:
         print_table(
             ("GAP OF", "FROM", "TO", "WHY"),
             [[kind, cells.text(gap, "begin_time"), cells.text(gap, "end_time"), gap.reason] for kind, gap in gaps],
+        )
+    if status.refused_metrics:
+        click.echo()
+        print_table(
+            ("NOT TAKEN", "KIND", "METRIC", "VALUES", "SUCH AS", "OF"),
+            [
+                [one.reason, one.kind, one.metric or "any", str(one.count), one.example or "-", one.native_id or "-"]
+                for one in status.refused_metrics
+            ],
         )
