@@ -80,6 +80,7 @@ async def test_a_clock_that_is_set_back_stops_nothing(here: Scene, step: int) ->
     assert status.kinds[0].failures == 0
     seconds = await here.seconds(box)
     assert len(set(seconds)) == len(seconds)
+    assert [newest.at <= here.at for newest in here.latest.of(None, None)] == [True]
     assert here.at // 10_000 * 10 - 1 in seconds
 
 

@@ -6,6 +6,7 @@ import uuid
 from typing import Any, cast
 
 import numpy as np
+import pytest
 
 from delphis.type.v1 import metric_pb2, storage_pb2
 from services.fleet.storage import Storage, storage_of
@@ -16,6 +17,7 @@ from services.telemetry.history.reader import grids
 from services.telemetry.history.recorder import Recorder
 from services.telemetry.inventory.keeping import Keeper
 from services.telemetry.window import Window
+from services.values import times
 
 ARRAY = str(uuid.UUID(int=11))
 AT = 1_760_000_000_000
@@ -49,3 +51,17 @@ async def test_days_are_kept_of_an_array_that_tells_its_capacities_itself(store:
     assert (filling.days, filling.used, filling.total) == ((day,), (40,), 100)
     [grid] = await store.scan(lambda connection: list(grids(connection, key, "storage_pool", NAMES, AT, AT + 1)))
     assert np.array_equal(grid.values[0, :, 0], [100.0, np.nan], equal_nan=True)
+
+
+async def test_capacities_are_kept_after_a_clock_was_set_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = cast("Any", None)
+    collector = Collector(store, nobody, nobody, Recorder(), took=lambda *_: None)
+    keeper = Keeper(store, Recorder(), collector, took=lambda *_: None, changed=lambda _: None)
+    storage = storage_of(storage_pb2.Storage(id=ARRAY), None, ())
+    key, day = uuid.UUID(ARRAY).bytes, AT // days.DAY_MILLISECONDS
+    for ahead, used in ((400, 40.0), (0, 50.0)):
+        at = AT + ahead * days.DAY_MILLISECONDS
+        monkeypatch.setattr(times, "now", lambda at=at: at * 1000)
+        assert await keeper.keep(storage, [_pools(at, used)])
+    [filling] = await store.scan(lambda connection: list(days.fillings(connection, key, upto=day)))
+    assert (filling.days, filling.used) == ((day,), (50,))

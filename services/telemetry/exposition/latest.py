@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from services.telemetry.collection.plan import CLOCK_SKEW
 from services.telemetry.window import Values, Window
+from services.values import times
 
 Names = Callable[[str, str, tuple[str, ...]], tuple[str, ...]]
 """The names of resources: of an array (its id), of a kind, by their native ids; empty where one is not known."""
@@ -36,14 +38,20 @@ class Latest:
         """By array and kind; no series is in two of them."""
 
     def take(self, storage_id: str, windows: list[Window]) -> None:
-        """New points of an array: of the metrics that they have, they take the place of all that was known."""
+        """New points of an array: of the metrics that they have, they take the place of all that was known.
+
+        What is known of the future is of a clock that was set back since.
+        """
+        ahead = times.now() // 1000 + CLOCK_SKEW
         for kind in dict.fromkeys(window.kind for window in windows):
             known = self._newest.get((storage_id, kind), [])
             found: list[Newest] = []
             told: dict[str, set[str]] = {}
             counts = Counter(metric for window in windows if window.kind == kind for metric in window.metrics)
             for window in sorted(windows, key=lambda window: -window.last):
-                late = any(one.at > window.last and not set(window.metrics).isdisjoint(one.metrics) for one in known)
+                late = any(
+                    window.last < one.at <= ahead and not set(window.metrics).isdisjoint(one.metrics) for one in known
+                )
                 if window.kind == kind and not late:
                     found.append(_newest(storage_id, window, told, counts))
             kept = (_without(one, told.keys()) for one in known)

@@ -13,6 +13,7 @@ from services.store.engine import Store
 from services.store.errors import StoreFault
 from services.telemetry import journal
 from services.telemetry.collection.collector import Collector, Took
+from services.telemetry.collection.plan import CLOCK_SKEW
 from services.telemetry.collection.records import KindState, save_kind
 from services.telemetry.forecast import days
 from services.telemetry.history.recorder import Recorded, Recorder
@@ -46,7 +47,9 @@ class Keeper:
         """
         kinds = self._collector.known(storage.id).kinds
         state = kinds.get(CAPACITIES, KindState())
-        new = [window for window in windows if window.last > state.newest]
+        now = times.now() // 1000
+        before = state.newest if state.newest <= now + CLOCK_SKEW else 0  # or else a clock was set back
+        new = [window for window in windows if window.last > before]
         if not new:
             self._took(
                 storage, self._points(storage, windows)
