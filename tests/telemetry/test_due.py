@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import pytest
+
+from delphis.telemetry.v1 import telemetry_pb2
 from delphis.type.v1 import metric_pb2, storage_pb2
 from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage, storage_of
+from services.store.engine import Store
 from services.telemetry.collection.collector import CAPABILITIES_SECONDS, Collector
+from services.telemetry.collection.records import KindState
 from services.telemetry.history.recorder import Recorder
 from services.values import times
 
@@ -43,3 +48,22 @@ def test_a_pause_ends_by_itself() -> None:
     assert collector.next_at(_storage(pause)) == until
     pause.until.FromMilliseconds(until - 2 * HOUR)
     assert collector.next_at(_storage(pause)) == collector.next_at(_storage()) == 0
+
+
+async def test_a_shorter_interval_begins_at_once_and_is_no_wrong_clock(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    measured = metric_pb2.ResourceMetrics(kind="volume", metrics=[metric_pb2.MetricSpec(name="iops", unit="1/s")])
+    nobody = cast("Any", None)
+    collector = Collector(store, nobody, Fleet(nobody), Recorder(), took=nobody)
+    known = collector.known(ARRAY)
+    known.capabilities = metric_pb2.Capabilities(resource_metrics=[measured])
+    now = times.now() // 1000
+    known.kinds["volume"] = KindState(watermark=now + 20 * HOUR, newest=now)
+    settings = telemetry_pb2.CollectionSettings()
+    settings.interval.FromSeconds(10)
+    await collector.set(ARRAY, settings)
+    due = collector.next_at(_storage())
+    assert due is not None
+    assert due <= times.now() // 1000 + 30_000
+    assert caplog.text == ""

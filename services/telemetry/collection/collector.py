@@ -146,7 +146,14 @@ class Collector:
     async def set(self, storage_id: str, settings: telemetry_pb2.CollectionSettings) -> None:
         """Changes how an array is collected. StoreFault where that can't be kept."""
         await self._store.write(lambda c: records.save_settings(c, UUID(storage_id).bytes, settings))
-        self.known(storage_id).settings = settings
+        collection = self.known(storage_id)
+        collection.settings = settings
+        now = times.now() // 1000
+        for kind, pace in paces(collection).items():
+            state = collection.kinds.get(kind)
+            if state is not None and not pace.historic:  # it was asked in this interval, and in no later one
+                until = now - now % pace.interval + pace.interval
+                collection.kinds[kind] = replace(state, watermark=min(state.watermark, until))
         self._look_at((storage_id,))
 
     def want(self, storage_id: str) -> None:
