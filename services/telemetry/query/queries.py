@@ -127,7 +127,7 @@ class Queries:
 
     def _miss(self, question: Question, plan: _Plan, problem: str, answered: Answered) -> None:
         """A warning, or an error where nothing is left."""
-        what = "of this time"
+        what = "of this time" if question.kind in KINDS else f"of the kind {question.kind}"
         nothing = plan.coverage.own is None
         if not nothing and plan.beyond:
             count = sum(map(len, plan.beyond.values()))
