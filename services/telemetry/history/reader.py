@@ -91,23 +91,24 @@ def _grid(
     for row in rows:
         packed, _, step, _, wide, _ = row
         alike.setdefault((packed, step, wide), []).append(row)
-    parts: list[tuple[Times, list[tuple[int, int]], NDArray[Any]]] = []
+    parts: list[tuple[Times, list[int], NDArray[Any]]] = []
     for (packed, step, wide), same in alike.items():
         names = names_of(packed)
-        shared = [(place, names.index(name)) for place, name in enumerate(metrics) if name in names]
+        shared = [name for name in metrics if name in names]
+        places, indices = [metrics.index(name) for name in shared], [names.index(name) for name in shared]
         for some in _apart(same, step) if shared else ():
             times = _times(some, step)
             within = (times >= begin) & (times < end)
             if within.any():
                 values = unpack(b"".join([row[5] for row in some]), len(names), wide=bool(wide))
-                parts.append((times[within], shared, values[:, :, columns][within]))
+                parts.append((times[within], places, values[:, indices][:, :, columns][within]))
     if not parts:
         return None
-    times = np.unique(np.concatenate([part[0] for part in parts]))
+    times = parts[0][0] if len(parts) == 1 else np.unique(np.concatenate([part[0] for part in parts]))
     grid = np.full((len(times), len(metrics), len(columns)), np.nan)
-    for moments, shared, values in parts:
+    for moments, places, values in parts:
         at = np.searchsorted(times, moments)
-        for place, index in shared:
+        for index, place in enumerate(places):
             told = values[:, index]
             grid[at, place] = np.where(np.isnan(told), grid[at, place], told)
     return times, grid
