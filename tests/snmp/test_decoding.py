@@ -281,6 +281,10 @@ def test_ever_new_identifiers_dont_pile_up() -> None:
     for number in range(40_000):
         oid.dotted(oid.encoded(f"{OID}.{number}"))
     assert len(oid._cache) <= 16_384
+    reading = decoder()
+    for number in range(17_000):
+        reading.decode(trap(NAMED, bound(f"{OID}.{number}", ber.INTEGER, b"\x01")), NOW)
+    assert 0 < len(pdu._heads) <= 16_384
     assert oid.dotted(oid.encoded("2.999.3")) == "2.999.3"
     for bad in ("1", "3.1", "1.40", "1.3.x", "1.-3"):
         with pytest.raises(ValueError, match=r"object identifier|invalid literal"):
