@@ -8,13 +8,19 @@ from typing import Any
 
 from services.calls.errors import CallError
 
+_DAMAGED = (
+    "The file is damaged. Stop Delphis, and put a copy of it from a backup in its place; where there is none, move it"
+    " away: what it held is lost then."
+)
+
 
 class StoreFault(CallError):
     """The database can't be used: full disk, lost connection, broken file."""
 
     def __init__(self, what: str, cause: BaseException | str) -> None:
         text = " ".join(str(cause).split()) or type(cause).__name__
-        super().__init__("STORE_FAULT", f"The store can't {what}: {text}", metadata={"problem": text})
+        mend = f". {_DAMAGED}" if _is_damaged(cause) else ""
+        super().__init__("STORE_FAULT", f"The store can't {what}: {text}{mend}", metadata={"problem": text})
 
 
 class DuplicateKey(Exception):
@@ -51,6 +57,11 @@ def translated(error: Any, what: str, psycopg: ModuleType | None) -> BaseExcepti
             return StoreFault(what, error)
     assert isinstance(error, BaseException)
     return error
+
+
+def _is_damaged(cause: BaseException | str) -> bool:
+    code: int = getattr(cause, "sqlite_errorcode", None) or 0
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _is_our_sql(error: sqlite3.Error) -> bool:

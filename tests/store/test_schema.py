@@ -237,7 +237,7 @@ def test_a_foreign_database_is_refused_and_left_alone(database_url: str) -> None
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     path.write_bytes(b"not a database at all, just some text that is long enough" * 100)
-    with pytest.raises(StoreFault, match="not a database"):
+    with pytest.raises(StoreFault, match=r"not a database\. The file is damaged\. .* a backup"):
         Store.open(f"sqlite:///{path}", INVENTORY)
 
 
