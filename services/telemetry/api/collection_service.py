@@ -129,6 +129,7 @@ class CollectionService:
         refused = self._collector.refused.of(storage.id)
         shown = pb.CollectionStatus(
             storage_id=storage.id,
+            storage_name=storage.name,
             settings=collection.settings,
             refused=refused.counts,
             warnings=self._warnings(storage, collection),

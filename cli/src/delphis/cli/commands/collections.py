@@ -48,7 +48,7 @@ def chosen(settings: pb.CollectionSettings) -> str:
 LISTING = Listing(
     key="collections",
     message=pb.CollectionStatus,
-    columns=("storage_id", "state", "next_at", "kinds"),
+    columns=("storage_name", "state", "next_at", "kinds", "storage_id"),
     computed={"state": state, "kinds": kinds},
 )
 
@@ -136,7 +136,7 @@ def print_status(settings: Settings, status: pb.CollectionStatus) -> None:
     """How it does, kind by kind."""
     if print_message(settings, status):
         return
-    names = ("storage_id", "is_historic", "retention", "next_at", "refused", "warnings")
+    names = ("storage_name", "storage_id", "is_historic", "retention", "next_at", "refused", "warnings")
     shown = [
         ("State", state(status)),
         *((name.replace("_", " ").capitalize(), cells.text(status, name)) for name in names),

@@ -820,12 +820,15 @@ class CollectionStatus(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     REFUSED_METRICS_FIELD_NUMBER: _builtins.int
+    STORAGE_NAME_FIELD_NUMBER: _builtins.int
     storage_id: _builtins.str
     """Id of the storage."""
     supported: _builtins.bool
     """The array measures something. Unset: nobody knows yet."""
     is_historic: _builtins.bool
     """The array keeps samples."""
+    storage_name: _builtins.str
+    """Name of the storage."""
     @_builtins.property
     def settings(self) -> Global___CollectionSettings:
         """What was set."""
@@ -873,10 +876,11 @@ class CollectionStatus(_message.Message):
         refused: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         refused_metrics: _abc.Iterable[Global___RefusedMetric] | None = ...,
+        storage_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_supported", b"_supported", "next_at", b"next_at", "retention", b"retention", "settings", b"settings", "supported", b"supported"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_supported", b"_supported", "is_historic", b"is_historic", "kinds", b"kinds", "next_at", b"next_at", "refused", b"refused", "refused_metrics", b"refused_metrics", "retention", b"retention", "settings", b"settings", "storage_id", b"storage_id", "supported", b"supported", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_supported", b"_supported", "is_historic", b"is_historic", "kinds", b"kinds", "next_at", b"next_at", "refused", b"refused", "refused_metrics", b"refused_metrics", "retention", b"retention", "settings", b"settings", "storage_id", b"storage_id", "storage_name", b"storage_name", "supported", b"supported", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__supported: _TypeAlias = _typing.Literal["supported"]  # noqa: Y015
     _WhichOneofArgType__supported: _TypeAlias = _typing.Literal["_supported", b"_supported"]  # noqa: Y015

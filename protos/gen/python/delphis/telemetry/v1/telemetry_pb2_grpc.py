@@ -95,7 +95,8 @@ class MetricServiceServicer(object):
         """Writes the newest value of each series as Prometheus reads it: in its text format,
         or as OpenMetrics where the header `Accept` asks for it.
 
-        Values older than two intervals of their array are left out.
+        A value is left out when it is older than two intervals of its array and a minute;
+        a capacity, when it is older than two syncs.
 
         | condition | code | reason | what the caller does |
         |---|---|---|---|
