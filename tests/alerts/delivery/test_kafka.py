@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from confluent_kafka import Consumer, Producer
 from delphis.alert.v1 import delivery_pb2
 from services.calls.errors import CallError
 from services.outbound import kafka
-from tests.alerts.delivery.scene import ARRAY, Scene
+from tests.alerts.delivery.scene import ARRAY, QUICK, Scene
 
 
 @pytest.fixture
@@ -54,7 +55,8 @@ async def test_events_are_messages_with_their_storage_as_key(scene: Scene, broke
     assert [event["alert"]["match_key"] for key, event in found if key != ARRAY.id] == ["own"]
 
 
-async def test_brokers_that_are_away_are_tried_again(scene: Scene) -> None:
+async def test_brokers_that_are_away_are_tried_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene.delivery, "settings", dataclasses.replace(QUICK, total_timeout=2.0))
     settings = delivery_pb2.KafkaReceiver(bootstrap_servers=["127.0.0.1:1"], topic="alerts")
     receiver = await scene.add("k", kafka=settings)
     await scene.report("a")
