@@ -60,7 +60,8 @@ def test_metrics_are_listed_and_queried(running: Up, array: str) -> None:
 
 def test_collections_are_shown_and_set(running: Up, array: str) -> None:
     listed = json.loads(run(running, "collections", "list", "-o", "json"))["collections"]
-    assert array in [one["storage_id"] for one in listed]
+    [ours] = [one for one in listed if one["storage_id"] == array]
+    assert any(line.startswith(f"{ours['storage_name']} ") for line in run(running, "collections", "list").splitlines())
     shown = run(running, "collections", "show", array)
     assert "storage_pool" in shown
     run(running, "collections", "set", array, "--interval", "60", "--kind", "disk=3600")
