@@ -10,7 +10,7 @@ import numpy as np
 
 from delphis.sdk.metrics import Metric
 from delphis.type.v1 import metric_catalogue_pb2 as catalogue
-from services.telemetry.history.reader import Grid, Numbers
+from services.telemetry.history.reader import Grid, Numbers, Times
 from services.telemetry.query.coverage import Span
 from services.telemetry.query.database import Database, Key, Telling, one_series
 from services.telemetry.query.errors import DatabaseFault, TooMuch
@@ -35,6 +35,8 @@ _OVER_TIME: dict[int, str] = {
 
 Grids = dict[str, list[Grid]]
 """By storage."""
+Column = tuple[str, Times, Numbers]
+"""The array's id of a resource, its times, and its values by time and metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Reading:
                 for storage_ids, native_ids in _batches(wanted.resources):
                     for stepped, span in _spans(wanted):
                         await self._slices(wanted, storage_ids, native_ids, span, found, stepped=stepped)
-                return found
+                return await asyncio.to_thread(lambda: {id_: _joined(grids) for id_, grids in found.items()})
         except TimeoutError:
             raise DatabaseFault(f"It did not answer all requests within {SECONDS:g} s.") from None
 
@@ -97,7 +99,7 @@ class Reading:
                 if width < max(unit, _LEAST_SPAN):
                     raise TooMuch
                 continue
-            for storage_id, grid in await asyncio.to_thread(_grids, wanted, told):
+            for storage_id, grid in await asyncio.to_thread(list, _grids(wanted, told)):
                 found.setdefault(storage_id, []).append(grid)
             begin = upto
 
@@ -158,9 +160,9 @@ def _spans(wanted: Wanted) -> Iterable[tuple[bool, Span]]:
     return [(stepped, span) for stepped, span in spans if span[0] < span[1]]
 
 
-def _grids(wanted: Wanted, told: Sequence[Telling]) -> list[tuple[str, Grid]]:
-    """Resources that were measured at the same times are one grid: else its size would be anybody's guess."""
-    alike: dict[tuple[str, bytes], list[tuple[str, Numbers]]] = {}
+def _grids(wanted: Wanted, told: Sequence[Telling]) -> Iterator[tuple[str, Grid]]:
+    """What was told in one slice of time."""
+    found: dict[str, list[Column]] = {}
     keys: dict[Key, None] = dict.fromkeys(key for telling in told for key in telling)
     asked = {storage_id: ids if ids is None else frozenset(ids) for storage_id, ids in wanted.resources.items()}
     for key in keys:
@@ -173,17 +175,33 @@ def _grids(wanted: Wanted, told: Sequence[Telling]) -> list[tuple[str, Grid]]:
         values = np.full((len(times), len(told)), np.nan)
         for place, (at, numbers) in series.items():
             values[np.searchsorted(times, at), place] = numbers
-        alike.setdefault((storage_id, times.tobytes()), []).append((native_id, values))
+        found.setdefault(storage_id, []).append((native_id, times, values))
     names = tuple(metric.name for metric in wanted.metrics)
-    return [
-        (
-            storage_id,
-            Grid(
-                tuple(native_id for native_id, _ in members),
-                names,
-                np.frombuffer(times, np.int64),
-                np.stack([values for _, values in members], axis=2),
-            ),
-        )
-        for (storage_id, times), members in alike.items()
-    ]
+    for storage_id, columns in found.items():
+        yield from ((storage_id, grid) for grid in _alike(names, columns))
+
+
+def _joined(grids: list[Grid]) -> list[Grid]:
+    """Slices of time, one behind the other: samples of one step may lie in several."""
+    if len(grids) < 2:
+        return grids
+    parts: dict[str, list[tuple[Times, Numbers]]] = {}
+    for grid in grids:
+        for column, native_id in enumerate(grid.native_ids):
+            parts.setdefault(native_id, []).append((grid.times, grid.values[:, :, column]))
+    columns: list[Column] = []
+    for native_id, several in parts.items():
+        times = np.concatenate([times for times, _ in several])
+        order = np.argsort(times, kind="stable")
+        columns.append((native_id, times[order], np.concatenate([values for _, values in several])[order]))
+    return list(_alike(grids[0].metrics, columns))
+
+
+def _alike(names: tuple[str, ...], columns: Iterable[Column]) -> Iterator[Grid]:
+    """Resources that were measured at the same times are one grid: else its size would be anybody's guess."""
+    alike: dict[bytes, list[Column]] = {}
+    for column in columns:
+        alike.setdefault(column[1].tobytes(), []).append(column)
+    for members in alike.values():
+        values = np.stack([values for _, _, values in members], axis=2)
+        yield Grid(tuple(native_id for native_id, _, _ in members), names, members[0][1], values)

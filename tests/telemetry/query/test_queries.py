@@ -12,6 +12,7 @@ from delphis.telemetry.v1 import telemetry_pb2 as pb
 from delphis.type.v1 import metric_catalogue_pb2 as catalogue
 from services.calls.errors import CallError
 from services.telemetry.query import database as database_module
+from services.values import times
 from tests.telemetry.query.samples import Samples, samples
 from tests.telemetry.query.scene import HOUR, IDS, MINUTE, ONE, STEP, STEPS, TWO, scene, shown
 
@@ -82,15 +83,23 @@ async def test_parts_say_who_answered(tmp_path: Path, database: Samples) -> None
         assert len(database.asked) == asked + 1
 
 
+@pytest.mark.parametrize("minutes", [0, 17, 41])
 async def test_a_database_is_asked_in_requests_that_it_can_answer(
-    tmp_path: Path, database: Samples, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database: Samples, monkeypatch: pytest.MonkeyPatch, minutes: int
 ) -> None:
-    monkeypatch.setattr(database_module, "MOST_BYTES", 3_000)
+    """At any time of the day: a request's end may lie within a step."""
+    real = times.now
+    monkeypatch.setattr(times, "now", lambda: real() + minutes * times.MINUTE)
     async with scene(tmp_path, database) as here:
         for fields in ({}, {"step": HOUR}):
             asked = here.question(0, ALL, **fields)
-            assert shown(await here.expected(asked, [ONE, TWO])) == shown((await here.ask(asked)).series)
-    assert len(database.asked) > 4
+            requests: list[int] = []
+            for most in (4_000_000, 1_500):
+                monkeypatch.setattr(database_module, "MOST_BYTES", most)
+                database.asked.clear()
+                assert shown(await here.expected(asked, [ONE, TWO])) == shown((await here.ask(asked)).series)
+                requests.append(len(database.asked))
+            assert requests[1] > requests[0], fields
 
 
 async def test_volumes_without_a_place_in_the_history_are_read_elsewhere(tmp_path: Path, database: Samples) -> None:
