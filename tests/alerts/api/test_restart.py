@@ -9,6 +9,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.alerts.fleet import AlertsUp
 from tests.alerts.senders import bindings, v2c
 from tests.gateway.support import StreamReader
@@ -35,6 +37,7 @@ def watched(running: Up, token: str, count: int) -> tuple[list[tuple[str, str]],
     return found, token
 
 
+@pytest.mark.slow  # tests/alerts/parsing/test_trap_path.py restarts it in mid work
 def test_alerts_outlive_the_process_and_one_bad_configuration_harms_no_other(tmp_path: Path) -> None:
     with up(tmp_path, "--trap-listen", "127.0.0.1:0") as running, contextlib.closing(AlertsUp(running)) as delphis:
         first, second = (delphis.array(host) for host in HOSTS)
