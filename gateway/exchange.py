@@ -61,6 +61,7 @@ class Exchange:
         "span",
         "started",
         "status",
+        "trace",
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,6 +78,9 @@ class Exchange:
         """What it has begun with."""
         self.span: Span | None = None
         """Where traces are wanted."""
+        parent = self.headers.get(b"traceparent")
+        self.trace: TraceContext | None = None if parent is None else _trace(parent, self.headers.get(b"tracestate"))
+        """Of which trace the request is a part, if it is of any."""
         given = self.headers.get(b"x-request-id")
         if given is not None and _REQUEST_ID.fullmatch(given):
             self.request_id = given.decode("ascii")
@@ -91,14 +95,6 @@ class Exchange:
             return None
         scheme, _, secret = value.decode("latin-1").partition(" ")
         return secret.strip() if scheme.lower() == "bearer" else ""
-
-    @property
-    def trace(self) -> TraceContext | None:
-        """Of which trace the request is a part, if it is of any: `traceparent` and `tracestate`."""
-        parent = self.headers.get(b"traceparent")
-        if parent is None:
-            return None
-        return trace_of(parent.decode("latin-1"), self.headers.get(b"tracestate", b"").decode("latin-1"))
 
     @property
     def peer(self) -> str:
@@ -238,6 +234,10 @@ class Exchange:
                     pass
         except TimeoutError:
             return
+
+
+def _trace(parent: bytes, state: bytes | None) -> TraceContext | None:
+    return trace_of(parent.decode("latin-1"), (state or b"").decode("latin-1"))
 
 
 def too_large(limit: int) -> CallError:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -138,20 +138,25 @@ class Gateway:
         )
         return orjson.dumps({"name": "delphis", "version": "v1", "services": services, "paths": listed})
 
-    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
-        """Answers one request; every answer but that of an action without content is JSON."""
+    def __call__(self, scope: Connection, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        """Answers one request; every answer but that of an action without content is JSON.
+
+        To be awaited in a task of the request's own: for the rest of it the log says which request that was.
+        """
         if scope["type"] != "http":
             raise RuntimeError(f"only HTTP is served, not {scope['type']}")
         exchange = Exchange(scope, receive, send)
-        entered = work.enter(Scope(exchange.request_id, trace=exchange.trace))
+        return self._serve(exchange) if spans.tracer is None else self._serve_in_span(exchange)
+
+    async def _serve_in_span(self, exchange: Exchange) -> None:
         try:
             await self._serve(exchange)
         finally:
-            work.leave(entered)
             if exchange.span is not None:
                 _end(exchange.span, exchange.status)
 
     async def _serve(self, exchange: Exchange) -> None:
+        work.enter(Scope(exchange.request_id, "", "", exchange.trace))
         unread = exchange.has_body
         match: Match[Target] | None = None
         try:
@@ -208,7 +213,7 @@ class Gateway:
             exchange.request_id,
             operation.deadline if timeout is None else timeout,
             exchange.peer,
-            trace=work.current().trace,
+            trace=exchange.trace,
         )
 
     async def _stream(self, exchange: Exchange, match: Match[Target], body: bytes) -> None:
@@ -308,9 +313,9 @@ def _begin(tracer: Tracer, exchange: Exchange, match: Match[Target]) -> None:
     """From here on what is done is a part of the request's span."""
     method, route = exchange.method, match.template.text
     about = {"http.request.method": method, "http.route": route, spans.REQUEST_ID: exchange.request_id}
-    known = work.current()
-    exchange.span = tracer.begin(f"{method} {route}", known.trace, Kind.SERVER, about)
-    work.enter(known._replace(trace=exchange.span.trace))
+    exchange.span = tracer.begin(f"{method} {route}", exchange.trace, Kind.SERVER, about)
+    exchange.trace = exchange.span.trace
+    work.enter(Scope(exchange.request_id, "", "", exchange.trace))
 
 
 def _end(span: Span, status: int) -> None:
