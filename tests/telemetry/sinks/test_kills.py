@@ -149,8 +149,9 @@ def _kill_again_and_again(
 
 
 @pytest.mark.slow
-def test_a_bound_that_is_set_is_kept(tmp_path: Path) -> None:
-    with up(tmp_path, "--sink-backlog-hours", "0.0005", telemetry=True) as running:
+def test_what_is_set_at_the_start_is_kept(tmp_path: Path) -> None:
+    database = ("--prometheus", "http://127.0.0.1:1")
+    with up(tmp_path, "--sink-backlog-hours", "0.0005", *database, telemetry=True) as running:
         wait_for("telemetry", lambda: _sinks(running) is not None, 60)
         settings = {"url": "http://127.0.0.1:1/"}
         reply = running.ask("POST", "/v1/metric-sinks", {"name": "dead", "remote_write": settings})
@@ -162,6 +163,9 @@ def test_a_bound_that_is_set_is_kept(tmp_path: Path) -> None:
         assert int(status["dropped"]) > 0
         assert status["gaps"][0]["reason"] == "It waited for more than 1.8 s."
         assert "No connection" in status["problem"]
+        reply = running.ask("POST", "/v1/metrics:query", {"kind": "disk", "metrics": ["iops"]})
+        assert (reply.status, reply.json["error_code"]) == (503, "MetricSourceUnavailable")
+        assert "No connection" in reply.json["error_msg"]
 
 
 def _sinks(running: Up) -> list[dict[str, Any]] | None:
