@@ -11,10 +11,8 @@ from services.store.connection import Connection
 from services.store.engine import Store
 from services.telemetry import journal
 from services.telemetry.acceptance import REASONS
-from services.telemetry.collection import plan
-from services.telemetry.collection.announced import paces
-from services.telemetry.collection.collector import ALL, Collector
-from services.telemetry.collection.records import KindState
+from services.telemetry.collection.announced import awaited
+from services.telemetry.collection.collector import Collector
 from services.telemetry.sinks import records
 from services.telemetry.sinks.sinks import Sinks
 from services.values import times
@@ -42,12 +40,7 @@ def observe_collections(observer: Observer, fleet: Fleet, collector: Collector) 
                 ("vendor", storage.vendor),
                 ("model", storage.model),
             )
-            collection = collector.known(storage.id)
-            measured = sorted(paces(collection).items())
-            states = {kind: (collection.kinds.get(kind, KindState()), pace.interval) for kind, pace in measured}
-            if collection.capabilities is None and ALL in collection.kinds:
-                states[ALL] = (collection.kinds[ALL], plan.DEFAULT_INTERVAL)
-            for kind, (state, interval) in states.items():
+            for kind, state, interval in awaited(storage, collector.known(storage.id)):
                 of_kind = (*labels, ("kind", kind))
                 failing.append(Sample(state.failures, of_kind))
                 missed.append(Sample(state.missed(interval), of_kind))

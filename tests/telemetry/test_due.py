@@ -11,6 +11,7 @@ from delphis.type.v1 import metric_pb2, storage_pb2
 from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage, storage_of
 from services.store.engine import Store
+from services.telemetry.collection.announced import awaited
 from services.telemetry.collection.collector import CAPABILITIES_SECONDS, Collector
 from services.telemetry.collection.records import KindState
 from services.telemetry.history.recorder import Recorder
@@ -67,3 +68,15 @@ async def test_a_shorter_interval_begins_at_once_and_is_no_wrong_clock(
     assert due is not None
     assert due <= times.now() // 1000 + 30_000
     assert caplog.text == ""
+
+
+def test_nobody_waits_for_an_array_that_is_paused_or_off() -> None:
+    measured = metric_pb2.ResourceMetrics(kind="volume", metrics=[metric_pb2.MetricSpec(name="iops", unit="1/s")])
+    collector = _collector(metric_pb2.Capabilities(resource_metrics=[measured]), times.now())
+    known = collector.known(ARRAY)
+    known.kinds["volume"] = KindState(failures=7)
+    known.kinds["disk"] = KindState(failures=9)  # it was measured once
+    assert [(kind, state.failures) for kind, state, _ in awaited(_storage(), known)] == [("volume", 7)]
+    assert list(awaited(_storage(storage_pb2.Pause(reason="works")), known)) == []
+    known.settings = telemetry_pb2.CollectionSettings(off=True)
+    assert list(awaited(_storage(), known)) == []

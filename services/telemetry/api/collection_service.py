@@ -13,8 +13,8 @@ from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage
 from services.telemetry.api.storages import require
 from services.telemetry.collection import plan
-from services.telemetry.collection.announced import paces, problems, retention
-from services.telemetry.collection.collector import ALL, Collector
+from services.telemetry.collection.announced import awaited, measured, problems, retention
+from services.telemetry.collection.collector import Collector
 from services.telemetry.collection.records import Collection, KindState, gaps_of
 from services.values import times
 
@@ -105,24 +105,12 @@ class CollectionService:
         return pb.CollectNowResponse()
 
     def _failures(self, storage: Storage) -> int:
-        if self._collector.known(storage.id).settings.off:
-            return 0
-        return max((state.failures for _, state, _ in self._kinds(storage)), default=0)
+        kinds = awaited(storage, self._collector.known(storage.id))
+        return max((state.failures for _, state, _ in kinds), default=0)
 
     def _missed(self, storage: Storage) -> int:
-        if self._collector.known(storage.id).settings.off:
-            return 0
-        return max((state.missed(interval) for _, state, interval in self._kinds(storage)), default=0)
-
-    def _kinds(self, storage: Storage) -> Iterator[tuple[str, KindState, int]]:
-        """The kinds that the array measures, how far they are, and their intervals."""
-        collection = self._collector.known(storage.id)
-        if collection.capabilities is None:
-            asked = collection.kinds.get(ALL)
-            if asked is not None and asked.failures:
-                yield ALL, asked, plan.DEFAULT_INTERVAL
-        for kind, pace in sorted(paces(collection).items()):
-            yield kind, collection.kinds.get(kind, KindState()), pace.interval
+        kinds = awaited(storage, self._collector.known(storage.id))
+        return max((state.missed(interval) for _, state, interval in kinds), default=0)
 
     def _shown(self, storage: Storage) -> pb.CollectionStatus:
         collection = self._collector.known(storage.id)
@@ -149,7 +137,7 @@ class CollectionService:
         next_at = self._collector.next_at(storage)
         if next_at is not None and not storage.is_new:
             shown.next_at.FromMilliseconds(max(next_at, times.now() // 1000))
-        for kind, state, interval in self._kinds(storage):
+        for kind, state, interval in measured(collection):
             self._show(kind, state, interval, shown.kinds.add())
         return shown
 

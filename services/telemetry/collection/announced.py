@@ -8,10 +8,13 @@ from datetime import timedelta
 from delphis.sdk import metrics
 from delphis.telemetry.v1 import telemetry_pb2
 from delphis.type.v1 import metric_pb2
+from services.fleet.storage import Storage
 from services.telemetry.collection import plan
 from services.telemetry.collection.plan import Pace
-from services.telemetry.collection.records import Collection
+from services.telemetry.collection.records import Collection, KindState
 
+ALL = "storage"
+"""Stands for all kinds as long as an array did not say what it measures."""
 LONGEST_RETENTION = 10 * 366 * 24 * 3600 * 1000
 
 
@@ -37,6 +40,19 @@ def _paces(told: metric_pb2.Capabilities, settings: telemetry_pb2.CollectionSett
         )
         for one in usable(told)
     }
+
+
+def measured(collection: Collection) -> Iterator[tuple[str, KindState, int]]:
+    """The kinds that the array measures, how far they are, and their intervals in milliseconds."""
+    if collection.capabilities is None and ALL in collection.kinds:
+        yield ALL, collection.kinds[ALL], plan.DEFAULT_INTERVAL
+    for kind, pace in sorted(paces(collection).items()):
+        yield kind, collection.kinds.get(kind, KindState()), pace.interval
+
+
+def awaited(storage: Storage, collection: Collection) -> Iterator[tuple[str, KindState, int]]:
+    """The same; nothing while nobody is to ask the array."""
+    return iter(()) if storage.paused or collection.settings.off else measured(collection)
 
 
 def usable(told: metric_pb2.Capabilities) -> list[metric_pb2.ResourceMetrics]:

@@ -24,7 +24,7 @@ from services.store.engine import Store
 from services.store.errors import StoreFault
 from services.telemetry import journal
 from services.telemetry.collection import plan, records
-from services.telemetry.collection.announced import paces, usable
+from services.telemetry.collection.announced import ALL, paces, usable
 from services.telemetry.collection.plan import CLOCK_SKEW, Ask, Pace
 from services.telemetry.collection.reading import read_capabilities, read_newest, read_points
 from services.telemetry.collection.records import Collection, KindState
@@ -46,8 +46,6 @@ RETRY_SECONDS = 30.0
 IDLE_SECONDS = 5.0
 CAPABILITIES_SECONDS, CAPABILITIES_AGAIN_SECONDS = 6 * 3600, 900
 """What an array measures is asked again this often, and where it did not say."""
-ALL = "storage"
-"""Stands for all kinds as long as an array did not say what it measures."""
 WINDOWS_A_RUN = 8
 """So many windows of an array are caught up before others have their turn."""
 _STALE_MILLISECONDS = 3600 * 1000
