@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2
 
 from delphis.sdk.certificates import deployment
 from tests.support.stores import postgres_cluster
-from tests.support.up import DELPHIS, Up, alive, up, wait_for
+from tests.support.up import DELPHIS, Up, alive, children, up, wait_for
 
 __all__ = ["postgres_cluster"]
 
@@ -67,8 +67,14 @@ def test_alerts_is_killed_and_the_core_serves_on(delphis: Up) -> None:
     os.kill(alerts, signal.SIGKILL)
     delphis.get("/v1/storages")
     assert serves(delphis.grpc)
-    wait_for("next alerts process", lambda: not alive(alerts) and serves(delphis.grpc, ALERT_SERVICE))
-    assert delphis.child_pid("alerts") != alerts
+    wait_for("end of the alerts process", lambda: not alive(alerts))
+
+    def next_one() -> bool:
+        started = [pid for pid, arguments in children(delphis.process.pid) if "services.app.alerts " in arguments]
+        return started not in ([], [alerts])
+
+    wait_for("next alerts process", next_one)
+    wait_for("its service", lambda: serves(delphis.grpc, ALERT_SERVICE))
     assert delphis.child_pid("core") == core
 
 

@@ -21,6 +21,7 @@ ARRAY = "127.0.0.61"
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     with up(tmp_path_factory.mktemp("delphis"), "--trap-listen", "127.0.0.1:0") as started:
+        started.wait_traps()
         yield started
 
 
