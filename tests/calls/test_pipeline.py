@@ -102,7 +102,7 @@ async def test_a_stream_that_fails_while_it_is_closed_is_counted_as_ended() -> N
     answers = pipeline.stream("/t.T/M", b"", ingress())
     assert await anext(answers) == b"one"
     with pytest.raises(RuntimeError, match="can't be closed"):
-        await answers.aclose()  # type: ignore[attr-defined]  # it is a generator
+        await answers.aclose()
     assert pipeline.metrics.in_flight == 0
 
 
@@ -197,5 +197,5 @@ async def test_watches_leave_room_for_calls(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(CallError) as refused:
         await anext(pipeline.stream("/t.T/M", b"", ingress()))
     assert refused.value.reason == "TOO_MANY_REQUESTS"
-    await first.aclose()  # type: ignore[attr-defined]
+    await first.aclose()
     assert await anext(pipeline.stream("/t.T/M", b"", ingress())) == b"first"
