@@ -14,7 +14,7 @@ from services.store.schema import Schema
 SCHEMA = Schema(
     name="inventory",
     metadata=metadata,
-    head="0005",
+    head="0006",
     folder=Path(__file__).parent,
     lock=0x64656C70,  # "delp"
     channel="delphis",

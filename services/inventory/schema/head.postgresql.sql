@@ -230,6 +230,7 @@ CREATE TABLE kind_states (
     started_at BIGINT DEFAULT 0 NOT NULL,
     ended_at BIGINT DEFAULT 0 NOT NULL,
     last_success_at BIGINT DEFAULT 0 NOT NULL,
+    answer TEXT COLLATE "C" DEFAULT '' NOT NULL,
     PRIMARY KEY (storage_no, kind)
 );
 

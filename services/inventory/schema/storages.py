@@ -122,6 +122,8 @@ kind_states = Table(
     bigint("started_at"),
     bigint("ended_at"),
     bigint("last_success_at"),
+    # Digest of the answer that the rows are, all of them and nothing else; empty: there is none.
+    text("answer"),
     info=KEYED,
 )
 

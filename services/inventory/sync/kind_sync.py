@@ -18,7 +18,7 @@ from services.inventory.sync.result import FAILED, UNSUPPORTED, Guard, KindResul
 from services.inventory.sync.rows import rows_of
 from services.inventory.sync.spool import Spool, SpoolBudget, SpoolFault
 from services.inventory.sync.target import Carried, Target
-from services.inventory.sync.writing import PART_ROWS, WHOLE_ROWS, write_kind, write_part
+from services.inventory.sync.writing import PART_ROWS, WHOLE_ROWS, write_kind, write_part, write_same
 from services.store.connection import Connection
 from services.store.engine import Store
 
@@ -27,7 +27,8 @@ INLINE_ROWS = 1000
 _TROUBLED = {storage_pb2.STORAGE_STATUS_OFFLINE, storage_pb2.STORAGE_STATUS_ABNORMAL}
 _UNSUPPORTED = {"STORAGE_CAPABILITY_NOT_SUPPORTED", "PROTOCOL_TOO_OLD"}
 _budget = SpoolBudget()
-_Stored = tuple[states.StoredKind, dict[bytes, int], frozenset[int]]
+_Rows = tuple[dict[bytes, int], frozenset[int]]
+"""Digests with the rows' numbers; the numbers of those that are marked missing."""
 
 
 async def sync_kind(
@@ -43,7 +44,8 @@ async def sync_kind(
     """Brings a kind's rows to what the driver streams: batches, each a serialised List…Response of StorageDriver.
 
     The difference is written in one transaction after the stream has ended, together with the kind's state; where a
-    large kind has no rows yet in several, of which the last makes it a loaded one. A CallError of the stream writes
+    large kind has no rows yet in several, of which the last makes it a loaded one. An answer that is the one before
+    writes nothing but the state. A CallError of the stream writes
     nothing but the state, and is in the result's `error`; so is a SpoolFault.
 
     Args:
@@ -62,28 +64,31 @@ async def sync_kind(
     """
     described = KINDS[kind]
     started_at = now or _now()
-    before, stored, flagged = await _stored(store, storage_id, described)
+    stored = _Stored(store, storage_id, described)
+    before = await stored.begin()
     spool = Spool(_budget, folder=os.path.dirname(store.path) or None)
     try:
         try:
-            count = len(stored)
-            answer = await read_stream(stream, described.seed, stored, spool)
+            digests = stored.load if stored.digests is None else stored.digests
+            answer = await read_stream(stream, described.seed, digests, spool, before=before.answer)
         except CallError as error:
             return await record_failure(store, storage_id, kind, error, started_at=started_at, now=now, guard=guard)
         target = Target(
             kind=described,
             storage_id=storage_id,
             before=before,
-            stored=count,
-            flagged=flagged,
+            stored=stored.count,
+            flagged=stored.flagged,
             troubled=storage_status in _TROUBLED,
             started_at=started_at,
             now=now or _now(),
             guard=guard,
         )
+        if answer.same:
+            return await store.write(partial(write_same, target=target, answer=answer))
         try:
             carried = Carried()
-            if not count and not before.loaded and len(spool) > WHOLE_ROWS:
+            if not stored.count and not before.loaded and len(spool) > WHOLE_ROWS:
                 while len(spool) - carried.items > PART_ROWS:
                     part = await store.write(
                         partial(write_part, target=target, answer=answer, carried=carried), bulk=True
@@ -98,22 +103,49 @@ async def sync_kind(
         spool.close()
 
 
-async def _stored(store: Store, storage_id: bytes, kind: Kind) -> _Stored:
-    read = partial(_read_stored, storage_id=storage_id, kind=kind)
-    found = await store.read(partial(read, most=INLINE_ROWS if store.dialect == "sqlite" else 0))
-    if found is None:
-        found = await store.scan(partial(read, most=sys.maxsize))
-    assert found is not None
-    return found
+class _Stored:
+    """The rows of a kind, as far as they have been read."""
+
+    def __init__(self, store: Store, storage_id: bytes, kind: Kind) -> None:
+        self.digests: dict[bytes, int] | None = None
+        self.count = 0
+        self.flagged: frozenset[int] = frozenset()
+        """Numbers of those that are marked missing."""
+        self._store = store
+        self._read = partial(_read, storage_id=storage_id, kind=kind)
+
+    async def begin(self) -> states.StoredKind:
+        """The kind's state. Its rows are read too, where no answer is known that they are."""
+        most = INLINE_ROWS if self._store.dialect == "sqlite" else 0
+        state, rows = await self._store.read(partial(self._read, most=most))
+        self.count = state.total
+        if rows is not None:
+            self._take(rows)
+        elif not state.answer:
+            await self.load()
+        return state
+
+    async def load(self) -> dict[bytes, int]:
+        """Reads the rows, their digests with their numbers. That others wrote since `begin` shows in the generation."""
+        _, rows = await self._store.scan(partial(self._read, most=sys.maxsize, anyway=True))
+        assert rows is not None
+        return self._take(rows)
+
+    def _take(self, rows: _Rows) -> dict[bytes, int]:
+        self.digests, self.flagged = rows
+        self.count = len(self.digests)
+        return self.digests
 
 
-def _read_stored(connection: Connection, storage_id: bytes, kind: Kind, most: int) -> _Stored | None:
-    """The kind's state, its rows' digests, and which rows are marked missing; None where there are more than `most`."""
+def _read(
+    connection: Connection, storage_id: bytes, kind: Kind, most: int, *, anyway: bool = False
+) -> tuple[states.StoredKind, _Rows | None]:
+    """The kind's state and rows. Without these where there are more than `most`, or where they are a known answer."""
     state = states.read(connection, storage_id, kind.name)
     if state is None:
         raise StorageGone
-    if state.total > most:
-        return None
+    if state.total > most or (state.answer and not anyway):
+        return state, None
     digests: dict[bytes, int] = {}
     flagged: frozenset[int] = frozenset()
     if state.total:
@@ -122,7 +154,7 @@ def _read_stored(connection: Connection, storage_id: bytes, kind: Kind, most: in
             digests.update(chunk)
         if state.missing:
             flagged = frozenset(row[0] for row in connection.all(rows.flagged, (state.storage_no,)))
-    return state, digests, flagged
+    return state, (digests, flagged)
 
 
 async def record_failure(

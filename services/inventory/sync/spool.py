@@ -13,6 +13,9 @@ from services.calls.errors import CallError
 CHUNK = 200
 """Items that are handed out at once: about 2 ms of work, after which other threads have had their turn."""
 
+MAX_RESERVED = 4 << 20
+"""Bytes of an answer that are kept until its end shows whether it is the one before: some 15,000 volumes."""
+
 
 class SpoolBudget:
     """Bytes that all spools together may hold in memory."""
@@ -50,6 +53,7 @@ class Spool:
         self._reached = (0, 0)
         """An item, and where it is in the file: the last that was looked for."""
         self._numbers = array("Q")
+        self._reserved = 0
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -64,6 +68,17 @@ class Spool:
         self._budget.used += size
         if self._bytes > self._own_limit or (self._budget.used > self._budget.limit and self._bytes > 1 << 20):
             self._spill()
+
+    def reserve(self, size: int) -> bool:
+        """Counts bytes that are kept elsewhere until they are released; whether there is room for them."""
+        self._reserved += size
+        self._budget.used += size
+        return self._reserved <= MAX_RESERVED and self._budget.used <= self._budget.limit
+
+    def release(self) -> None:
+        """What was kept elsewhere is kept no more."""
+        self._budget.used -= self._reserved
+        self._reserved = 0
 
     def _spill(self) -> None:
         try:
@@ -124,6 +139,7 @@ class Spool:
     def close(self) -> None:
         """Gives memory and file back."""
         self._forget()
+        self.release()
         self._numbers = array("Q")
         if self._file is not None:
             self._file.close()

@@ -22,6 +22,7 @@ _READ = statement(
         kind_states.c.missing_answers,
         kind_states.c.missing_since,
         kind_states.c.last_success_at,
+        kind_states.c.answer,
     )
     .select_from(
         storages.outerjoin(
@@ -47,6 +48,7 @@ _COLUMNS = [
     "last_success_at",
     "generation",
     "loaded",
+    "answer",
 ]
 _UPSERT = (
     f"INSERT INTO kind_states (storage_no, kind, {', '.join(_COLUMNS)})"
@@ -71,6 +73,8 @@ class StoredKind:
     missing_answers: int = 0
     missing_since: int = 0
     last_success_at: int = 0
+    answer: str = ""
+    """Digest of the answer that its rows are, all of them and nothing else; empty: there is none."""
 
 
 def read(connection: Connection, storage_id: bytes, kind: str) -> StoredKind | None:
@@ -87,7 +91,15 @@ def lock_storage(connection: Connection, storage_no: int) -> bool:
     return connection.one(_LOCK, {"no": storage_no}) is not None
 
 
-def write(connection: Connection, storage_no: int, result: KindResult, *, generation: int, loaded: bool) -> None:
+def write(
+    connection: Connection,
+    storage_no: int,
+    result: KindResult,
+    *,
+    generation: int,
+    loaded: bool,
+    answer: str = "",
+) -> None:
     """Stores how the sync ended."""
     values = {name: getattr(result, name) for name in _COLUMNS if hasattr(result, name)}
     values |= {
@@ -96,5 +108,6 @@ def write(connection: Connection, storage_no: int, result: KindResult, *, genera
         "warnings": json.dumps(result.warnings) if result.warnings else "",
         "generation": generation,
         "loaded": int(loaded),
+        "answer": answer,
     }
     connection.run(_WRITE, values)

@@ -50,6 +50,23 @@ def write_kind(connection: Connection, target: Target, answer: Answer, carried: 
     return KindWriter(connection, target, answer, carried).write()
 
 
+def write_same(connection: Connection, target: Target, answer: Answer) -> KindResult:
+    """Writes that the answer is the one that the rows are. Raises as `write_kind`."""
+    _check(connection, target)
+    before = target.before
+    result = KindResult(
+        kind=target.kind.name,
+        outcome=OK,
+        total=before.total,
+        warnings=tuple(answer.warnings),
+        started_at=target.started_at,
+        ended_at=target.now,
+        last_success_at=target.now,
+    )
+    states.write(connection, before.storage_no, result, generation=before.generation, loaded=True, answer=before.answer)
+    return result
+
+
 def write_part(connection: Connection, target: Target, answer: Answer, carried: Carried) -> Carried:
     """Writes the next part of a first load. Raises as `write_kind`.
 
@@ -303,7 +320,16 @@ class KindWriter:
             written=written,
         )
         generation = before.generation + (1 if written else 0)
-        states.write(self._connection, self._no, result, generation=generation, loaded=before.loaded or complete)
+        # Nothing is missing, nothing came twice: the rows are this answer, and nothing else.
+        same = self._answer.digest if outcome == OK and not missing else ""
+        states.write(
+            self._connection,
+            self._no,
+            result,
+            generation=generation,
+            loaded=before.loaded or complete,
+            answer=same,
+        )
         return result
 
     def _what_is_wrong(self, verdict: Verdict, missing: int) -> str:
