@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
 import pytest
 
 from delphis.telemetry.v1 import telemetry_pb2
 from delphis.type.v1 import metric_pb2, storage_pb2
+from services.calls.method import Call, Caller, MethodTable
 from services.fleet.fleet import Fleet
 from services.fleet.storage import Storage, storage_of
 from services.store.engine import Store
+from services.telemetry.api.collection_service import CollectionService
 from services.telemetry.collection.announced import awaited
 from services.telemetry.collection.collector import CAPABILITIES_SECONDS, Collector
 from services.telemetry.collection.records import KindState
@@ -19,6 +22,14 @@ from services.values import times
 
 ARRAY = "0000000a-0000-4000-8000-00000000000b"
 HOUR = 3600 * 1000
+
+
+class _Fleet:
+    def get(self, _: str) -> Storage:
+        return _storage()
+
+    def all(self) -> dict[str, Storage]:
+        return {ARRAY: _storage()}
 
 
 def _collector(capabilities: metric_pb2.Capabilities | None, asked_at: int) -> Collector:
@@ -80,3 +91,17 @@ def test_nobody_waits_for_an_array_that_is_paused_or_off() -> None:
     assert list(awaited(_storage(storage_pb2.Pause(reason="works")), known)) == []
     known.settings = telemetry_pb2.CollectionSettings(off=True)
     assert list(awaited(_storage(), known)) == []
+
+
+async def test_no_watermark_is_told_that_lies_ahead() -> None:
+    measured = metric_pb2.ResourceMetrics(kind="volume", metrics=[metric_pb2.MetricSpec(name="iops", unit="1/s")])
+    now = times.now()
+    collector = _collector(metric_pb2.Capabilities(resource_metrics=[measured]), now)
+    collector.known(ARRAY).kinds["volume"] = KindState(watermark=now // 1000 + HOUR)
+    table = MethodTable(CollectionService(cast("Any", _Fleet()), collector).methods())
+    method = table.find("/delphis.telemetry.v1.CollectionService/GetCollectionStatus")
+    assert method.unary is not None
+    call = Call(method, Caller("ann", frozenset()), "r1", asyncio.get_running_loop().time() + 30, "test")
+    request = telemetry_pb2.GetCollectionStatusRequest(storage_id=ARRAY).SerializeToString()
+    status = telemetry_pb2.CollectionStatus.FromString(await method.unary(request, call))
+    assert status.kinds[0].watermark.ToMilliseconds() <= times.now() // 1000

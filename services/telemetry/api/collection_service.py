@@ -148,7 +148,8 @@ class CollectionService:
         shown.kind, shown.points, shown.failures = kind, state.points, state.failures
         shown.interval.FromMilliseconds(interval)
         if state.watermark and state.last_success_at:
-            shown.watermark.FromMilliseconds(state.watermark)
+            # An array without history was asked for all of an interval that has not ended yet.
+            shown.watermark.FromMilliseconds(min(state.watermark, times.now() // 1000))
         if state.last_success_at:
             shown.last_success_at.FromMicroseconds(state.last_success_at)
         if state.failures:
