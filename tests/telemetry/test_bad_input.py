@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import math
+import re
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from delphis.telemetry.v1 import telemetry_pb2 as pb
 from delphis.type.v1 import metric_pb2
 from services.calls.errors import CallError
+from services.exposition.formats import PROMETHEUS
 from services.store.connection import Connection
 from services.store.statement import sql
 from services.telemetry import acceptance
+from services.telemetry.exposition.latest import Latest
+from services.telemetry.exposition.text import Array, write
+from services.telemetry.sinks.kafka import Kafka
+from services.telemetry.sinks.load import Load, Source
+from services.telemetry.sinks.remote_write import RemoteWrite
+from services.telemetry.window import Window
 from tests.telemetry.array_scene import Box, Scene, batch, scene
+from tests.telemetry.sinks.prometheus import Received
+from tests.telemetry.sinks.scene import QUICK
 
 DAY = 86_400
 
@@ -134,6 +147,48 @@ async def test_values_that_can_not_be_are_named_and_all_else_is_taken(
     [newest] = here.latest.of(None, None)
     taken = dict(zip(newest.native_ids, newest.values[0].tolist(), strict=True))
     assert (taken['d"\n\\'], taken["g"]) == (4.0, 7.0)
+
+
+def test_quotes_and_newlines_arrive_everywhere_as_they_are() -> None:
+    odd = ('a "quote"', "a\nnewline", "a\\nbackslash", "a\r\tb", '{le="1"} 5', "\u2028é")
+    sent = Window("volume", odd, ("iops",), 60_000, 1_000, np.arange(6.0).reshape(1, 1, 6))
+    array = Array("s1", 'box "1"\n\\', "acme\n", "x1")
+    load = Load(1, Source(array, 'S"1'), sent, odd)
+    expected = dict(zip(odd, range(6), strict=True))
+
+    [piece] = Kafka(pb.KafkaSink(bootstrap_servers=["b:1"], topic="t", format="json"), QUICK).pieces([load])
+    [(_, body)] = piece.messages
+    told = [(labels, values) for _, labels, values in json.loads(body)]
+    assert {labels["resource_id"]: values["60000"] for labels, values in told} == expected
+    assert {(labels["storage_name"], labels["storage_sn"]) for labels, _ in told} == {(array.name, 'S"1')}
+    assert [labels["resource_name"] for labels, _ in told] == list(odd)
+
+    [piece] = Kafka(pb.KafkaSink(bootstrap_servers=["b:1"], topic="t", format="protobuf"), QUICK).pieces([load])
+    [(_, body)] = piece.messages
+    points = pb.Points.FromString(body)
+    assert (points.storage_name, tuple(points.batches[0].native_ids)) == (array.name, odd)
+
+    received = Received()
+    for piece in RemoteWrite(pb.RemoteWriteSink(url="http://x"), QUICK).pieces([load]):
+        for _, body in piece.messages:
+            received.take(body)
+    written = {
+        dict(labels)["resource_id"]: dict(labels) | {"value": value} for (labels, _), value in received.values.items()
+    }
+    assert {id_: labels["value"] for id_, labels in written.items()} == expected
+    assert {labels["storage_name"] for labels in written.values()} == {array.name}
+
+    latest = Latest()
+    latest.take("s1", [sent])
+    text = b"".join(write(latest.of(None, None), {"s1": array}, lambda *_: odd, PROMETHEUS)).decode()
+    lines = [line for line in text.split("\n") if line and not line.startswith("#")]
+    found = [dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', line)) for line in lines]
+    assert [_unescaped(labels["resource_id"]) for labels in found] == list(odd)
+    assert {_unescaped(labels["storage_name"]) for labels in found} == {array.name}
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), text)
 
 
 async def test_more_than_can_be_taken_at_once_is_asked_for_in_parts(
