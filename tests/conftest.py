@@ -53,7 +53,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Tells .ci/again.sh whether all tests ran."""
-    if not hasattr(session.config, "workerinput"):
+    if not hasattr(session.config, "workerinput") and hasattr(session.config, "cache"):
         session.config.cache.set("delphis/ended", int(exitstatus))
 
 
