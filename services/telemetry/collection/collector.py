@@ -264,7 +264,8 @@ class Collector:
                     if run == 0:  # its interval was changed, so that no window ended yet
                         self._not_before[storage.id] = times.now() / times.SECOND + RETRY_SECONDS
                     return
-                for (begin, end), kinds in asked.items():
+                # The oldest first: a kind of which there is nothing new holds up no other then.
+                for (begin, end), kinds in sorted(asked.items(), key=lambda window: window[0]):
                     if not await self._window(storage, collection, begin, end, kinds):
                         return
         finally:
