@@ -244,8 +244,10 @@ async def test_sigterm_from_outside_is_like_a_restart(tmp_path: Path) -> None:
     write_manifest(tmp_path / "drivers")
     async with house(tmp_path) as home:
         array = home.arrays.add("a1")
-        slow = asyncio.create_task(home.pid(home.arrays.add("slow", "sleep=0.5")))
+        begun = tmp_path / "begun"
+        slow = asyncio.create_task(home.pid(home.arrays.add("slow", f"once={begun},sleep=0.5")))
         pid = await in_flight(home)
+        await until(begun.exists)
         os.kill(pid, signal.SIGTERM)
         # It finishes what it has, and takes nothing new: others go to a new host meanwhile.
         pids = [await home.pid(array) for _ in range(10)]
