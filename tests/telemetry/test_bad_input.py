@@ -230,6 +230,26 @@ async def test_names_of_refused_metrics_are_bounded(here: Scene) -> None:
     assert all(len(one.metric) <= 100 for one in status.refused_metrics)
 
 
+async def test_a_kind_of_which_there_is_nothing_new_holds_up_no_other(here: Scene) -> None:
+    here.at += 61_000 - here.at % 60_000  # a second after a minute began
+    ahead = [0]
+    box = here.add(clock=lambda: here.at + ahead[0])
+    box.measures("volume", "controller")
+    here.collector.known(box.id).settings.kind_intervals["controller"] = 60
+    await here.go(box, 60)
+    begin = here.at - 1000
+
+    def marks(status: pb.CollectionStatus) -> dict[str, int]:
+        return {kind.kind: kind.watermark.ToMilliseconds() - begin for kind in status.kinds}
+
+    here.at += 30_000
+    await here.until(box, "volumes", lambda status: marks(status)["volume"] == 30_000)
+    here.at += 40_000
+    ahead[0] = -45_000  # its newest sample is older than those that are known
+    status = await here.until(box, "controllers", lambda status: marks(status)["controller"] > 0)
+    assert marks(status)["volume"] == 30_000
+
+
 async def test_arrays_that_answer_never_late_or_by_halves_delay_no_other(here: Scene) -> None:
     never, half, good = here.add(), here.add(), here.add()
     never.silent = asyncio.Event()
