@@ -52,8 +52,9 @@ def _fill(message: Any, field: FieldDescriptor, number: int, depth: int) -> None
     inner = field.message_type
     target = getattr(message, field.name)
     if inner is not None and inner.GetOptions().map_entry:
+        value = inner.fields_by_name["value"]
         for key in ("site", "state"):
-            target[key] = f"value {number}"
+            target[key] = _scalar(value, number)
     elif inner is not None:
         if depth and field.is_repeated:
             target.extend(filled(inner, number + one, depth - 1) for one in range(2))
