@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import threading
 import time
 from typing import Any
 from urllib.parse import quote
@@ -202,3 +203,20 @@ def test_no_thread_goes_on_with_old_secrets_while_new_ones_are_prepared() -> Non
     secrets.add(1, ["sentinel"])
     assert secrets.scrub("a sentinel") == "a ***"
     assert stale == [True], "another thread would have found it fresh"
+
+
+def test_the_garbage_collector_may_discard_wherever_a_thread_is() -> None:
+    """A session that nobody holds any more is discarded by whichever thread collects garbage, in here too."""
+
+    class Owner:
+        def __hash__(self) -> int:  # asked for while the secrets are changed
+            secrets.discard("gone")
+            return 1
+
+    secrets = Secrets()
+    secrets.add("gone", ["old-sentinel"])
+    adding = threading.Thread(target=secrets.add, args=(Owner(), ["new-sentinel"]), daemon=True)
+    adding.start()
+    adding.join(30)
+    assert not adding.is_alive()
+    assert secrets.scrub("old-sentinel new-sentinel") == "old-sentinel ***"

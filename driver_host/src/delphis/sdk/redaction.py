@@ -11,6 +11,7 @@ import html
 import json
 import re
 import threading
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from typing import TypeVar
@@ -168,6 +169,7 @@ class Secrets:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._by_owner: dict[object, set[str]] = {}
+        self._gone: deque[object] = deque()
         self._spellings: tuple[str, ...] = ()
         self._stale = False
 
@@ -177,23 +179,24 @@ class Secrets:
         if not fresh:
             return
         with self._lock:
+            self._forget_gone()
             held = self._by_owner.setdefault(owner, set())
             if not fresh <= held:
                 held |= fresh
                 self._stale = True
 
     def discard(self, owner: object) -> None:
-        """Forgets what the owner held."""
-        with self._lock:
-            if self._by_owner.pop(owner, None):
-                self._stale = True
+        """Forgets what the owner held. Waits for nobody: the garbage collector may call it while `_lock` is held."""
+        self._gone.append(owner)
+        self._stale = True
 
     def scrub(self, text: str) -> str:
         """The text with every secret in it replaced by `***`."""
         if self._stale:
             with self._lock:
+                self._forget_gone()
                 self._spellings = self._longest_first()
-                self._stale = False  # last: until then other threads must not go on with the old ones
+                self._stale = bool(self._gone)  # last: until then other threads must not go on with the old ones
         # A search for each is faster than one regular expression of thousands of alternatives (1,000 sessions).
         for spelling in self._spellings:
             if spelling in text:
@@ -202,6 +205,10 @@ class Secrets:
                 else:
                     text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", lambda _: MASK, text)
         return text
+
+    def _forget_gone(self) -> None:
+        while self._gone:
+            self._by_owner.pop(self._gone.popleft(), None)
 
     def _longest_first(self) -> tuple[str, ...]:
         secrets = {secret for held in self._by_owner.values() for secret in held}
