@@ -13,7 +13,15 @@ class Busy(StorageDriver):
         return Storage(serial_number=f"busy-{self.access_info.rest.host}")
 
     def list_volumes(self, context: Context) -> list[Volume]:
-        end = time.monotonic() + float(self.access_info.extra_attributes.get("bad", 0))
-        while time.monotonic() < end:
-            re.match(r"(a+)+$", "a" * 22 + "b")
+        hold(float(self.access_info.extra_attributes.get("bad", 0)))
         return [Volume(native_volume_id=str(number)) for number in range(1, 4)]
+
+
+def hold(seconds: float) -> None:
+    """Up to so long in one go, and at least half of it: each letter more doubles what the match takes."""
+    letters, took = 18, 0.0
+    while took < seconds / 2:
+        begin = time.monotonic()
+        re.match(r"(a+)+$", "a" * letters + "b")
+        took = time.monotonic() - begin
+        letters += 1

@@ -30,7 +30,7 @@ DRIVERS: tuple[tuple[str, str, str], ...] = (
     ("hang.py", "login", "storage.read"),
     ("hang.py", "yes", "lists.read deadlines.returns"),
     ("slow.py", "5", "lists.read"),
-    ("busy.py", "1.5", "concurrency.responsive"),
+    ("busy.py", "1.2", "concurrency.responsive"),
     ("lie.py", "dict", "lists.read"),
     ("lie.py", "none", "lists.read"),
     ("lie.py", "text", "lists.read"),
